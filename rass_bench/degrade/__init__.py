@@ -1,0 +1,1 @@
+"""How a clean photo becomes a low-quality one."""

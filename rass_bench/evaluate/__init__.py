@@ -1,0 +1,1 @@
+"""The main flow: resolve, restore, predict, score, record."""

@@ -1,0 +1,98 @@
+"""Files that are whole or absent, hashes, and paths that stay inside their root."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rass_bench.errors import UserError
+
+
+def cache_dir() -> Path:
+    """The folder for things that can be made again: ``RASS_BENCH_CACHE`` or the user's cache."""
+    configured = os.environ.get("RASS_BENCH_CACHE")
+    if configured:
+        return Path(configured)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "rass-bench"
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    A kill between any two instructions leaves at most a stray ``.tmp`` file beside it.
+
+    Raises:
+        OSError: the write failed; the old file is untouched and the temporary one removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically. NaN and infinity are refused, as JSON does."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: the file is missing or no valid JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError("file not found", str(path), "Check the path.") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"no valid JSON: {error}", str(path), "Restore or remove the file.") from None
+
+
+def sha256_bytes(content: bytes) -> str:
+    """SHA-256 of ``content`` in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content in hexadecimal, read in blocks."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one byte form of ``value`` that hashes are taken over: sorted keys, no spaces."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def inside(root: Path, relative: str) -> Path:
+    """Join ``relative`` to ``root`` and refuse a result outside it.
+
+    Manifests and records come from strangers: an absolute path, ``..`` or a link that leads out
+    of the root is an attack or a mistake.
+
+    Raises:
+        UserError: the path leaves the root.
+    """
+    path = root / relative
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise UserError(
+            f"the path {relative!r} leads out of the folder",
+            str(root),
+            "Paths in manifests and records must stay inside their folder.",
+        )
+    return path

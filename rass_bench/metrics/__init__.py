@@ -1,0 +1,1 @@
+"""How a prediction is scored."""

@@ -1,0 +1,1 @@
+"""What is measured: segmenters, restorers and their adapters."""
