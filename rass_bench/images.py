@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from rass_bench.errors import UserError
 from rass_bench.files import write_bytes
@@ -72,6 +72,23 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     if image.mode == "F":
         raise UserError("a float image has no defined range", str(path), "Save it with 8 bits.")
     return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8))
+
+
+def oriented_size(path: Path) -> tuple[int, int]:
+    """Width and height of a photo after its EXIF orientation, from the header alone.
+
+    Raises:
+        UserError: missing file or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except FileNotFoundError:
+        raise UserError("image not found", str(path), "Check --data-root and the file.") from None
+    except (UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"no readable image: {error}", str(path), "Replace the file.") from None
+    return (height, width) if sideways else (width, height)
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> bytes:
