@@ -54,9 +54,11 @@ def open_dataset(name: str, data_root: str | Path | None = None, split: str | No
             variable ``RASS_BENCH_DATA`` followed by the data set's name, or the cache for scenes.
         split: a split of the definition; None takes its first.
 
+    A photo without its label or partner stays in the list with the path where that file should
+    be: reading it raises, and ``--on-error`` decides.
+
     Raises:
-        UserError: unknown name or split, no data root, an empty folder, a photo without its label
-            or partner, two files with one id.
+        UserError: unknown name or split, no data root, an empty folder, two files with one id.
     """
     spec = load_spec(name)
     chosen = spec.split(split)
@@ -152,13 +154,19 @@ def _find_ade(root: Path, split: str) -> list[Sample]:
         raise UserError(
             "no photos found", str(folder), "The layout is images/<split>/ and annotations/<split>/."
         )
-    labels = _images_by_id(root / "annotations" / split)
-    clean = _images_by_id(root / CLEAN_FOLDER / split)
-    _demand_partner(photos, labels, root / "annotations" / split, "label")
-    if clean:
-        _demand_partner(photos, clean, root / CLEAN_FOLDER / split, "clean photo")
+    label_folder, clean_folder = root / "annotations" / split, root / CLEAN_FOLDER / split
+    labels, clean = _images_by_id(label_folder), _images_by_id(clean_folder)
+    if not labels:
+        raise UserError(
+            "no label maps found", str(label_folder), "Add them, or check the name of the split."
+        )
     return [
-        Sample(id=key, image=path, label=labels[key], reference=clean.get(key))
+        Sample(
+            id=key,
+            image=path,
+            label=_partner(labels, key, label_folder),
+            reference=_partner(clean, key, clean_folder) if clean else None,
+        )
         for key, path in photos.items()
     ]
 
@@ -169,8 +177,12 @@ def _find_pairs(root: Path, split: str) -> list[Sample]:
     photos, references = _images_by_id(low), _images_by_id(high)
     if not photos:
         raise UserError("no photos found", str(low), "The layout is test_LR/ and test_HR/.")
-    _demand_partner(photos, references, high, "high-resolution photo")
-    return [Sample(id=key, image=path, reference=references[key]) for key, path in photos.items()]
+    if not references:
+        raise UserError("no high-resolution photos found", str(high), "Add them to test_HR/.")
+    return [
+        Sample(id=key, image=path, reference=_partner(references, key, high))
+        for key, path in photos.items()
+    ]
 
 
 def _find_lq(root: Path, split: str) -> list[Sample]:
@@ -199,16 +211,9 @@ def _images_by_id(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _demand_partner(
-    photos: dict[str, Path], partners: dict[str, Path], folder: Path, what: str
-) -> None:
-    lacking = [key for key in photos if key not in partners]
-    if lacking:
-        raise UserError(
-            f"{len(lacking)} of {len(photos)} photos have no {what}, the first is {lacking[0]!r}",
-            str(folder),
-            "Add the missing files, or remove the photos from the data root.",
-        )
+def _partner(partners: dict[str, Path], key: str, folder: Path) -> Path:
+    """The partner's file, or where it should be: a run names it when it comes to that sample."""
+    return partners.get(key, folder / f"{key}.png")
 
 
 def _relative(path: Path, root: Path) -> str:
