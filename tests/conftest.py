@@ -1,0 +1,37 @@
+"""Fixtures shared by all tests: real inputs where they are at hand, and a cache of our own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _find(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.exists():
+        pytest.skip(f"needs {name} of the shared real inputs, which are not beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """Path of a real photo set, label set or weights file; skips when it is absent."""
+    return lambda name: _find(SHARED / "data", name)
+
+
+@pytest.fixture(scope="session")
+def oracle_file() -> Callable[[str], Path]:
+    """Path of a fixture made with the official code; skips when it is absent."""
+    return lambda name: _find(SHARED / "oracle", name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _private_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """Keep the tests out of the user's cache; one folder for all workers, rendered once."""
+    import os
+
+    base = tmp_path_factory.getbasetemp()
+    shared_base = base if worker_id == "master" else base.parent
+    os.environ["RASS_BENCH_CACHE"] = str(shared_base / "cache")
