@@ -113,7 +113,8 @@ class Timing:
     """How long it took.
 
     Attributes:
-        wall_seconds: time from start to record, summed over resumed sessions.
+        wall_seconds: time from start to record of the process that finished the run; a resumed run
+            does not count what earlier processes spent.
         fps: images a second through all networks of the protocol, resizing included: the inverse
             of the median over images, each process's first image (the warm-up) left out. Restored
             images that came from the cache are left out too. None when no image is left.
