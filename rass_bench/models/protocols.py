@@ -25,6 +25,37 @@ Logits: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class ScoreWindow:
+    """What a network says about one window of a photo, before it is spread over pixels.
+
+    Networks that slide a window, or answer with queries (a mask and a class distribution each),
+    hand over windows; the caller brings ``values`` bilinearly to the window's size, turns masks
+    into class scores, averages windows where they overlap and reduces to labels
+    (``models/queries.py``), a few rows at a time.
+
+    Attributes:
+        top: first row of the window in the photo that was given to ``predict``.
+        left: first column.
+        height: rows of the window.
+        width: columns of the window.
+        values: float32 (C, h, w) at any stride: class scores (C = K) without ``classes``, else
+            mask logits (C = number of queries).
+        classes: float32 (C, K), each query's class probabilities, or None.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    values: NDArray[np.float32]
+    classes: NDArray[np.float32] | None = None
+
+
+Prediction: TypeAlias = LabelMap | Logits | tuple[ScoreWindow, ...]
+"""What a segmenter may answer for one photo."""
+
+
+@dataclass(frozen=True)
 class SizeRule:
     """How a photo is brought to the size that a model is tested at.
 
@@ -37,7 +68,8 @@ class SizeRule:
             to a square of it. Excludes ``short_side`` and ``square``.
         square: stretch to a square of this side, changing the ratio.
         multiple_of: pad right and bottom to a multiple of this.
-        pad_value: grey level 0..255 that padding is filled with.
+        pad_value: grey level 0..255, or RGB, that padding is filled with; None mirrors the photo
+            about its last row and column instead.
     """
 
     short_side: int | None = None
@@ -45,7 +77,7 @@ class SizeRule:
     letterbox: int | None = None
     square: int | None = None
     multiple_of: int = 1
-    pad_value: int = 0
+    pad_value: int | tuple[int, int, int] | None = 0
 
     def __post_init__(self) -> None:
         chosen = [self.short_side, self.letterbox, self.square]
@@ -104,16 +136,17 @@ class Segmenter(Protocol):
     spec: ModelSpec
     parameters: ParameterCount | None
 
-    def predict(self, images: Sequence[Image]) -> Sequence[LabelMap | Logits]:
+    def predict(self, images: Sequence[Image]) -> Sequence[Prediction]:
         """Segment photos that obey ``spec.size_rule`` already.
 
         Args:
             images: RGB uint8 (H, W, 3), not necessarily of one size.
 
         Returns:
-            For each photo either its label map, uint8 of the photo's own (H, W), or class scores,
+            For each photo either its label map, uint8 of the photo's own (H, W); or class scores,
             float32 (K, h, w) over the photo's whole field of view, which the caller interpolates
-            bilinearly (align_corners=False) and reduces to labels.
+            bilinearly (align_corners=False) and reduces to labels; or windows that together cover
+            the photo (see :class:`ScoreWindow`).
         """
         ...
 
