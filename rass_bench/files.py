@@ -35,7 +35,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -58,7 +58,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError("file not found", str(path), "Check the path.") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"no valid JSON: {error}", str(path), "Restore or remove the file.") from None
+        raise UserError(
+            f"no valid JSON: {error}", str(path), "Restore or remove the file."
+        ) from None
 
 
 def sha256_bytes(content: bytes) -> str:

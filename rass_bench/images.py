@@ -66,7 +66,9 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
         wide = np.asarray(image).astype(np.int64)
         if wide.min() < 0 or wide.max() > 65535:
-            raise UserError("pixel values outside 0..65535", str(path), "Save it with 8 or 16 bits.")
+            raise UserError(
+                "pixel values outside 0..65535", str(path), "Save it with 8 or 16 bits."
+            )
         grey = ((wide + 128) // 257).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode == "F":

@@ -92,7 +92,9 @@ class LabelEncoding(StrEnum):
 def label_space_names() -> list[str]:
     """The names of the label spaces that the package holds."""
     folder = resources.files("rass_bench") / "label_spaces"
-    return sorted(item.name.removesuffix(".csv") for item in folder.iterdir() if item.name.endswith(".csv"))
+    return sorted(
+        item.name.removesuffix(".csv") for item in folder.iterdir() if item.name.endswith(".csv")
+    )
 
 
 @cache

@@ -65,8 +65,9 @@ class Registry(Generic[T]):
         return sorted(self._entries)
 
     def __iter__(self) -> Iterator[tuple[str, T]]:
-        for name in self.names():
-            yield name, self._entries[name]
+        """Names and entries in the order of registration."""
+        self._load_entry_points()
+        yield from self._entries.items()
 
     def _load_entry_points(self) -> None:
         if self._group is None:

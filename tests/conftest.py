@@ -1,9 +1,13 @@
 """Fixtures shared by all tests: real inputs where they are at hand, and a cache of our own."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# One thread a worker: two workers with two threads each are slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -30,8 +34,6 @@ def oracle_file() -> Callable[[str], Path]:
 @pytest.fixture(autouse=True, scope="session")
 def _private_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
     """Keep the tests out of the user's cache; one folder for all workers, rendered once."""
-    import os
-
     base = tmp_path_factory.getbasetemp()
     shared_base = base if worker_id == "master" else base.parent
     os.environ["RASS_BENCH_CACHE"] = str(shared_base / "cache")

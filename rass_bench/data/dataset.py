@@ -45,7 +45,9 @@ class Dataset:
         return max(0, (self.split.count or 0) - len(self.samples))
 
 
-def open_dataset(name: str, data_root: str | Path | None = None, split: str | None = None) -> Dataset:
+def open_dataset(
+    name: str, data_root: str | Path | None = None, split: str | None = None
+) -> Dataset:
     """Find the samples of one split.
 
     Args:
@@ -152,7 +154,9 @@ def _find_ade(root: Path, split: str) -> list[Sample]:
     photos = _images_by_id(folder)
     if not photos:
         raise UserError(
-            "no photos found", str(folder), "The layout is images/<split>/ and annotations/<split>/."
+            "no photos found",
+            str(folder),
+            "The layout is images/<split>/ and annotations/<split>/.",
         )
     label_folder, clean_folder = root / "annotations" / split, root / CLEAN_FOLDER / split
     labels, clean = _images_by_id(label_folder), _images_by_id(clean_folder)

@@ -162,9 +162,7 @@ def parse_spec(path: Path) -> DatasetSpec:
             "label_space and label_encoding go together", str(path), "Give both or neither."
         )
     splits = tuple(SplitSpec(name, count) for name, count in raw["splits"].items())
-    spec = DatasetSpec(
-        **{**raw, "layout": layout, "label_encoding": encoding, "splits": splits}
-    )
+    spec = DatasetSpec(**{**raw, "layout": layout, "label_encoding": encoding, "splits": splits})
     if spec.label_space:
         load_label_space(spec.label_space)
     return spec

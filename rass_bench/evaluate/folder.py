@@ -1,11 +1,11 @@
 """A run's folder: the plan, the predictions and the journal that makes it resumable.
 
-    plan.json           what was asked for and what it came to; a resumed run must match it
-    journal.jsonl       one line a finished or skipped image, appended as it happens
-    predictions/ID.png  label maps (8-bit grey, contiguous ids) or restored images (RGB)
-    predictions.json    the predictions with their SHA-256, written when all are there
-    per_image.parquet   one row an image: metric values, pixel counts, seconds
-    record.json         the record, written last: where it stands, the run is finished
+plan.json           what was asked for and what it came to; a resumed run must match it
+journal.jsonl       one line a finished or skipped image, appended as it happens
+predictions/ID.png  label maps (8-bit grey, contiguous ids) or restored images (RGB)
+predictions.json    the predictions with their SHA-256, written when all are there
+per_image.parquet   one row an image: metric values, pixel counts, seconds
+record.json         the record, written last: where it stands, the run is finished
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Done:
 
     Attributes:
         id: the sample.
+        image_sha256: hash of the photo's file.
         sha256: hash of the prediction file.
         seconds: time in the networks, resizing included.
         timed: whether ``seconds`` counts for FPS (not a warm-up, nothing from a cache).
@@ -41,6 +42,7 @@ class Done:
     """
 
     id: str
+    image_sha256: str
     sha256: str
     seconds: float
     timed: bool

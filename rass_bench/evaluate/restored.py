@@ -10,8 +10,8 @@ import numpy as np
 
 from rass_bench.files import cache_dir, sha256_bytes
 from rass_bench.images import read_image, write_image
-from rass_bench.models.protocols import Image, Restorer
 from rass_bench.models.classical import enlarge
+from rass_bench.models.protocols import Image, Restorer
 from rass_bench.models.sizing import restore
 
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from rass_bench.data.dataset import Dataset
 from rass_bench.data.manifest import Sample
+from rass_bench.data.reading import read_reference, read_truth
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import RunFolder, reason
-from rass_bench.evaluate.inputs import read_prediction, read_reference, read_truth
-from rass_bench.metrics.bootstrap import interval_of_mean, interval_of_pooled
+from rass_bench.images import open_image
+from rass_bench.metrics.bootstrap import interval
 from rass_bench.metrics.catalog import get_metric
 from rass_bench.metrics.confusion import count_classes
 from rass_bench.metrics.registry import (
@@ -97,7 +98,7 @@ def score_predictions(
     not_scored: list[NotScored] = []
     for sample in samples:
         try:
-            prediction = read_prediction(folder.prediction(sample.id))
+            prediction = _read_prediction(folder.prediction(sample.id))
             counts = _count(dataset, sample, prediction) if pooled else None
             values = _measure(by_image, sample, prediction, scale)
             images.append(ImageScore(sample.id, counts, values))
@@ -167,6 +168,19 @@ def save_per_image(path: Path, scores: Scores, seconds: dict[str, float]) -> Non
     write_bytes(path, stream.getvalue())
 
 
+def _read_prediction(path: Path) -> NDArray[np.uint8]:
+    """A stored prediction: a label map (H, W) or a restored image (H, W, 3), uint8.
+
+    Raises:
+        UserError: missing or unreadable.
+    """
+    if not path.is_file():
+        raise UserError(
+            "a stored prediction is missing", str(path), "Run again with --resume to make it."
+        )
+    return np.asarray(open_image(path))
+
+
 def _count(dataset: Dataset, sample: Sample, prediction: NDArray[np.uint8]) -> ClassCounts:
     space = dataset.spec.labels
     truth = read_truth(dataset, sample)
@@ -201,7 +215,7 @@ def _pooled_value(metric: SegmentationMetric, stacked: ClassCounts, seed: int) -
     return MetricValue(
         value=_or_none(metric.function(_pool(stacked))),
         n=len(stacked.truth),
-        ci95=interval_of_pooled(metric, stacked, seed),
+        ci95=interval(metric, stacked, seed),
         version=metric.info.version,
         higher_is_better=metric.info.higher_is_better,
         provenance={},
@@ -215,7 +229,7 @@ def _image_metric_value(
     return MetricValue(
         value=float(values.mean()) if len(values) else None,
         n=len(values),
-        ci95=interval_of_mean(metric.info.id, values, seed),
+        ci95=interval(metric, values, seed),
         version=metric.info.version,
         higher_is_better=metric.info.higher_is_better,
         provenance=loaded.provenance,

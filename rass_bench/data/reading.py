@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,10 +27,11 @@ def read_truth(dataset: Dataset, sample: Sample) -> NDArray[np.uint8]:
         )
     labels = read_label_map(sample.label, space, LabelEncoding(encoding))
     height, width = labels.shape
-    if oriented_size(sample.image) != (width, height):
-        image_width, image_height = oriented_size(sample.image)
+    photo_width, photo_height = oriented_size(sample.image)
+    if (photo_width, photo_height) != (width, height):
         raise UserError(
-            f"the label map has {width} x {height} pixels, the photo {image_width} x {image_height}",
+            f"the label map has {width} x {height} pixels, "
+            f"the photo {photo_width} x {photo_height}",
             str(sample.label),
             "Photo and label must have one size; was the photo rotated or resized?",
         )
@@ -57,18 +56,3 @@ def read_reference(sample: Sample, scale: int) -> NDArray[np.uint8] | None:
             "Check that the pair belongs together and the data set's scale.",
         )
     return reference
-
-
-def read_prediction(path: Path) -> NDArray[np.uint8]:
-    """A stored prediction: a label map (H, W) or a restored image (H, W, 3), uint8.
-
-    Raises:
-        UserError: missing or unreadable.
-    """
-    from rass_bench.images import open_image
-
-    if not path.is_file():
-        raise UserError(
-            "a stored prediction is missing", str(path), "Run again with --resume to make it."
-        )
-    return np.asarray(open_image(path))

@@ -1,0 +1,89 @@
+"""`rass-bench data`: look at a data set before measuring on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rass_bench.cli.options import DataRootOption, SplitOption
+from rass_bench.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rass_bench.data.check import DataReport
+    from rass_bench.data.dataset import Dataset
+
+app = typer.Typer(help="Check data sets.", no_args_is_help=True, rich_markup_mode="rich")
+
+EXAMPLES = """[bold]Examples[/bold]
+
+[cyan]rass-bench data check scenes[/cyan]
+
+[cyan]rass-bench data check ade20k --data-root ADEChallengeData2016 --split validation[/cyan]
+"""
+
+
+@app.callback()
+def group() -> None:
+    """Check data sets."""
+
+
+@app.command("check", epilog=EXAMPLES)
+def check_command(
+    dataset: Annotated[str, typer.Argument(help="A data set by name, or a folder.")],
+    data_root: DataRootOption = None,
+    split: SplitOption = None,
+) -> None:
+    """Decode every photo and label of a split and name what is wrong; exit 1 when something is."""
+    from rich.console import Console
+
+    from rass_bench.data.check import check_dataset
+    from rass_bench.data.dataset import open_dataset
+    from rass_bench.data.spec import Layout
+
+    opened = open_dataset(dataset, data_root, split)
+    with progress_bar("check", len(opened.samples)) as advance:
+        report = check_dataset(opened, advance)
+    console = Console()
+    _print_report(console, opened, report)
+    differing: list[str] = []
+    if opened.spec.layout is Layout.SCENES:
+        from rass_bench.data.scenes import differing_scenes
+
+        differing = differing_scenes(opened.root, opened.split.name)
+        for name in differing:
+            console.print(f"  pixels differ from the published ones: {name}")
+    if report.problems or differing:
+        raise typer.Exit(1)
+    console.print("[green]Everything can be used.[/green]")
+
+
+def _print_report(console: Console, opened: Dataset, report: DataReport) -> None:
+    console.print(f"[bold]{opened.spec.key}[/bold], split {opened.split.name}", highlight=False)
+    counted = "" if report.defined is None else f" of {report.defined} in the definition"
+    console.print(f"  {report.found} photos{counted}", highlight=False)
+    if opened.missing:
+        console.print("  [yellow]fewer than defined: runs on it are marked partial[/yellow]")
+    if report.sizes is not None:
+        (small_width, small_height), (large_width, large_height) = report.sizes
+        console.print(
+            f"  {small_width} x {small_height} to {large_width} x {large_height} pixels",
+            highlight=False,
+        )
+    if report.ignored_share is not None:
+        present = sum(count > 0 for count in report.class_images)
+        console.print(
+            f"  {present} of {len(report.class_images)} classes occur; "
+            f"{report.ignored_share:.1%} of the pixels are ignored",
+            highlight=False,
+        )
+    if report.manifest_sha256 is not None:
+        console.print(
+            f"  identity sha256 {report.manifest_sha256}", highlight=False, soft_wrap=True
+        )
+    for problem in report.problems:
+        console.print(
+            f"  {problem.id}: {problem.what} ({problem.where})", markup=False, soft_wrap=True
+        )

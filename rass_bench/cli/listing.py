@@ -1,0 +1,90 @@
+"""`rass-bench list`: what there is to choose from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """[bold]Examples[/bold]
+
+[cyan]rass-bench list models[/cyan]
+
+[cyan]rass-bench list metrics[/cyan]
+"""
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    MODELS = "models"
+    DATASETS = "datasets"
+    METRICS = "metrics"
+    PRESETS = "presets"
+
+
+def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+    """List models, data sets, metrics or degradation presets."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = {
+        Kind.MODELS: _models,
+        Kind.DATASETS: _datasets,
+        Kind.METRICS: _metrics,
+        Kind.PRESETS: _presets,
+    }[kind]()
+    table = Table(*rows[0], show_lines=False)
+    for row in rows[1:]:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _models() -> list[tuple[str, ...]]:
+    from rass_bench.models.catalog import model_adapters, model_entries
+
+    rows: list[tuple[str, ...]] = [("model", "kind", "what it is", "licence", "extra")]
+    rows += [
+        (entry.name, entry.kind, entry.title, entry.licence, entry.extra or "–")
+        for entry in model_entries()
+    ]
+    rows += [
+        (f"{adapter.prefix}:…", adapter.kind, adapter.title, "–", adapter.extra)
+        for adapter in model_adapters()
+    ]
+    return rows
+
+
+def _datasets() -> list[tuple[str, ...]]:
+    from rass_bench.data.spec import load_spec, spec_names
+
+    rows: list[tuple[str, ...]] = [("data set", "layout", "splits", "labels", "what it is")]
+    for name in spec_names():
+        spec = load_spec(name)
+        splits = ", ".join(
+            f"{split.name} {'?' if split.count is None else split.count}" for split in spec.splits
+        )
+        rows.append((spec.key, spec.layout, splits, spec.label_space or "–", spec.title))
+    return rows
+
+
+def _metrics() -> list[tuple[str, ...]]:
+    from rass_bench.metrics.catalog import all_metrics
+
+    rows: list[tuple[str, ...]] = [("metric", "version", "family", "what it is", "extra")]
+    for metric in all_metrics():
+        info = metric.info
+        arrow = "↑" if info.higher_is_better else "↓"
+        rows.append(
+            (f"{info.id} {arrow}", info.version, info.family, info.title, info.extra or "–")
+        )
+    return rows
+
+
+def _presets() -> list[tuple[str, ...]]:
+    from rass_bench.degrade.preset import PRESETS
+
+    rows: list[tuple[str, ...]] = [("preset", "version", "what it does")]
+    rows += [(preset.name, preset.version, preset.title) for _, preset in PRESETS]
+    return rows

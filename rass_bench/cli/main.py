@@ -1,0 +1,86 @@
+"""The entry point: commands, and how failures end."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+import rass_bench
+from rass_bench.cli import compare, data, degrade, demo, doctor, listing, run, score, train
+from rass_bench.errors import UserError, from_os_error
+
+app = typer.Typer(
+    name="rass-bench",
+    help="How well do segmentation and restoration models hold up on low-quality photos?",
+    epilog="Start here: [bold]rass-bench demo[/bold], then [bold]rass-bench run --help[/bold].",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run", epilog=run.EXAMPLES)(run.run_command)
+app.command("score", epilog=score.EXAMPLES)(score.score_command)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo_command)
+app.command("list", epilog=listing.EXAMPLES)(listing.list_command)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor_command)
+app.add_typer(degrade.app, name="degrade")
+app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """How well do segmentation and restoration models hold up on low-quality photos?"""
+    if version:
+        typer.echo(f"rass-bench {rass_bench.__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 a check did not hold, 2 a mistake, 130 interrupted."""
+    console = Console(stderr=True)
+    try:
+        app()
+    except UserError as error:
+        console.print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            console.print("Interrupted. What is finished is kept; go on with --resume.")
+        raise
+    except OSError as error:
+        if error.errno not in _ENVIRONMENT_ERRORS:
+            raise
+        message = escape(str(from_os_error(error, "file system")))
+        console.print(f"[bold red]Error:[/] {message}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+_ENVIRONMENT_ERRORS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EIO,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Which numbers of several runs may stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rass_bench.errors import UserError
+from rass_bench.record import RunRecord
+
+
+def shared_metrics(records: Sequence[RunRecord]) -> list[str]:
+    """The metrics that every run has, in the first one's order.
+
+    Raises:
+        UserError: they share none.
+    """
+    shared = [name for name in records[0].metrics if all(name in one.metrics for one in records)]
+    if not shared:
+        raise UserError(
+            "the runs share no metric",
+            "compare",
+            "Compare runs of one protocol, or name the columns with --metric.",
+        )
+    return shared
+
+
+def why_not_comparable(records: Sequence[RunRecord]) -> list[str]:
+    """Reasons, in words, why numbers of these runs are no ranking; empty when they are one.
+
+    Different photos of one split (clean and degraded, say) are what a comparison is for; different
+    splits, image counts or metric versions are not.
+    """
+    reasons = []
+    splits = {record.dataset.split for record in records}
+    if len(splits) > 1:
+        reasons.append(f"different splits: {', '.join(sorted(splits))}")
+    counts = {record.scored for record in records}
+    if len(counts) > 1:
+        reasons.append(f"different numbers of images: {', '.join(map(str, sorted(counts)))}")
+    names = {name for record in records for name in record.metrics}
+    for name in sorted(names):
+        versions = {one.metrics[name].version for one in records if name in one.metrics}
+        if len(versions) > 1:
+            reasons.append(f"{name} in versions {', '.join(sorted(versions))}")
+    return reasons

@@ -1,0 +1,126 @@
+"""From what a user asks for to opened data and loaded models that fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rass_bench.data.dataset import Dataset, open_dataset
+from rass_bench.data.manifest import Sample
+from rass_bench.errors import UserError
+from rass_bench.evaluate.protocol import Protocol, find_protocol
+from rass_bench.metrics.catalog import all_metrics, get_metric
+from rass_bench.models.catalog import load_restorer, load_segmenter
+from rass_bench.models.protocols import Restorer, Segmenter
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a user asks for, defaults filled in by the command line.
+
+    Attributes:
+        model: reference of the model to measure (see ``rass_bench.models.catalog``).
+        dataset: definition name, or a folder with a ``dataset.yaml``.
+        data_root: where the files lie, or None to look in the usual places.
+        split: the split, or None for the definition's first.
+        protocol: ``dt``, ``r2s`` or ``restore``.
+        restorer: reference of the restorer in front of the model, under R2S.
+        metrics: metric ids; None takes every one of the protocol that needs no extra.
+        limit: take only so many images, in the order of their ids.
+        on_error: ``fail`` stops at the first bad image, ``skip`` counts and names it.
+        seed: of the bootstrap.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: threads of the networks on a CPU.
+    """
+
+    model: str
+    dataset: str = "scenes"
+    data_root: str | None = None
+    split: str | None = None
+    protocol: str = "dt"
+    restorer: str | None = None
+    metrics: tuple[str, ...] | None = None
+    limit: int | None = None
+    on_error: str = "fail"
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A request with everything opened and loaded that it names."""
+
+    request: RunRequest
+    protocol: Protocol
+    dataset: Dataset
+    samples: tuple[Sample, ...]
+    metrics: tuple[str, ...]
+    model: Segmenter | Restorer
+    restorer: Restorer | None
+
+
+def resolve(request: RunRequest) -> Resolved:
+    """Open and load everything a request names, and check that it fits together.
+
+    Raises:
+        UserError: unknown names, missing files, models and data of different label spaces.
+    """
+    protocol = find_protocol(request.protocol, request.restorer)
+    dataset = open_dataset(request.dataset, request.data_root, request.split)
+    if protocol.model_is == "segmenter" and dataset.spec.labels is None:
+        raise UserError(
+            f"{dataset.spec.name} has no labels to score a segmentation against",
+            f"--protocol {protocol.name}",
+            "Use --protocol restore, or a data set with annotations.",
+        )
+    samples = dataset.samples[: request.limit]
+    metrics = _resolve_metrics(request, protocol, has_reference=samples[0].reference is not None)
+    for metric in metrics:
+        get_metric(metric)
+    restorer = (
+        load_restorer(request.restorer, request.device, request.threads)
+        if request.restorer
+        else None
+    )
+    model: Segmenter | Restorer
+    if protocol.model_is == "restorer":
+        model = load_restorer(request.model, request.device, request.threads)
+    else:
+        model = load_segmenter(request.model, request.device, request.threads)
+        if model.spec.label_space != dataset.spec.label_space:
+            raise UserError(
+                f"the model predicts {model.spec.label_space}, the data set is labelled in "
+                f"{dataset.spec.label_space}",
+                f"{request.model} on {dataset.spec.key}",
+                "Choose a model trained on the data set's classes.",
+            )
+    return Resolved(request, protocol, dataset, samples, metrics, model, restorer)
+
+
+def _resolve_metrics(
+    request: RunRequest, protocol: Protocol, *, has_reference: bool
+) -> tuple[str, ...]:
+    """The metrics asked for, or every one of the protocol that needs no extra."""
+    families = protocol.families(has_reference=has_reference)
+    if request.metrics is not None:
+        for metric_id in request.metrics:
+            family = get_metric(metric_id).info.family
+            if family not in families:
+                raise UserError(
+                    f"{metric_id} is a {family} metric, which does not apply here",
+                    f"--protocol {protocol.name}",
+                    f"Metrics that apply are of the families {', '.join(families)}.",
+                )
+        return request.metrics
+    metrics = tuple(
+        metric.info.id
+        for metric in all_metrics()
+        if metric.info.family in families and metric.info.extra is None
+    )
+    if not metrics:
+        raise UserError(
+            "photos without ground truth need no-reference metrics, none of which is built in",
+            f"--protocol {protocol.name}",
+            "Name some, such as --metric piqe --metric niqe (pip install 'rass-bench[iqa]').",
+        )
+    return metrics
