@@ -26,6 +26,7 @@ class Kind(StrEnum):
 
 def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
     """List models, data sets, metrics or degradation presets."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
@@ -35,7 +36,9 @@ def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
         Kind.METRICS: _metrics,
         Kind.PRESETS: _presets,
     }[kind]()
-    table = Table(*rows[0], show_lines=False)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column, heading in enumerate(rows[0]):
+        table.add_column(heading, no_wrap=column == 0)
     for row in rows[1:]:
         table.add_row(*row)
     Console().print(table)
@@ -72,13 +75,11 @@ def _datasets() -> list[tuple[str, ...]]:
 def _metrics() -> list[tuple[str, ...]]:
     from rass_bench.metrics.catalog import all_metrics
 
-    rows: list[tuple[str, ...]] = [("metric", "version", "family", "what it is", "extra")]
+    rows: list[tuple[str, ...]] = [("metric", "version", "what it is", "extra")]
     for metric in all_metrics():
         info = metric.info
         arrow = "↑" if info.higher_is_better else "↓"
-        rows.append(
-            (f"{info.id} {arrow}", info.version, info.family, info.title, info.extra or "–")
-        )
+        rows.append((f"{info.id} {arrow}", info.version, info.title, info.extra or "–"))
     return rows
 
 

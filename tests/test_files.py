@@ -1,0 +1,108 @@
+"""Files that are whole or absent, and paths that stay inside their root."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from rass_bench.errors import UserError
+from rass_bench.files import (
+    canonical_json,
+    inside,
+    read_json,
+    sha256_bytes,
+    write_bytes,
+    write_json,
+)
+
+
+def test_a_write_replaces_the_old_content_and_leaves_nothing_else(tmp_path):
+    path = tmp_path / "new" / "file"
+    write_bytes(path, b"old")
+    write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path):
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+    script = (
+        "import pathlib, resource, signal, sys\n"
+        "from rass_bench.files import write_bytes\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "write_bytes(pathlib.Path(sys.argv[1]), b'x' * 5000)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
+    )
+    assert "File too large" in done.stderr
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_kill_in_the_middle_of_many_writes_never_leaves_half_a_file(tmp_path):
+    script = (
+        "import pathlib, sys\n"
+        "from rass_bench.files import write_bytes\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        "    for letter in (b'a', b'b'):\n"
+        "        write_bytes(path, letter * 300_000)\n"
+    )
+    path = tmp_path / "file"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    while not path.exists():
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert path.read_bytes() in (b"a" * 300_000, b"b" * 300_000)
+
+
+@pytest.mark.parametrize("hostile", ["../x", "/etc/passwd", "a/../../x"])
+def test_a_path_that_leaves_the_root_is_refused(tmp_path, hostile):
+    with pytest.raises(UserError, match="leads out of the folder"):
+        inside(tmp_path, hostile)
+
+
+def test_a_link_that_leaves_the_root_is_refused(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link").symlink_to(tmp_path)
+    with pytest.raises(UserError, match="leads out of the folder"):
+        inside(root, "link/secret")
+
+
+def test_a_path_inside_is_joined(tmp_path):
+    assert inside(tmp_path, "a/b.png") == tmp_path / "a" / "b.png"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_nan_and_infinity_never_reach_a_file(tmp_path, value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x.json", {"value": value})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_broken_json_is_named(tmp_path):
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(UserError, match=r"no valid JSON.*x\.json"):
+        read_json(tmp_path / "x.json")
+
+
+def test_canonical_json_does_not_depend_on_the_order_of_keys():
+    assert canonical_json({"b": 1, "a": "é"}) == canonical_json({"a": "é", "b": 1})
+
+
+def test_sha256_is_the_published_one():
+    # FIPS 180-2, appendix B.1
+    assert sha256_bytes(b"abc").startswith("ba7816bf8f01cfea414140de5dae2223")
