@@ -85,7 +85,9 @@ def _cell(name: str, metric: MetricValue | None) -> Text:
 
 
 def _number(name: str, value: float) -> str:
-    return f"{value * 100:.2f} %" if name in PERCENT else f"{value:.4g}"
+    if name in PERCENT:
+        return f"{value * 100:.2f} %"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
 
 
 def _short(model: ModelFacts) -> str:
