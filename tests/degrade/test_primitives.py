@@ -38,16 +38,16 @@ def photo(oracle):
     return np.ascontiguousarray(np.moveaxis(oracle["image_u8"], 0, -1))
 
 
-def oracle_kernel(name, size, sigma_x, sigma_y, theta, beta, is_isotropic):
+def oracle_kernel(name, parameters):
+    size, sigma_x, sigma_y, theta, beta, is_isotropic = parameters
     kind = ORACLE_KINDS[name.split("_")[1], is_isotropic]
-    anisotropic = kind.is_anisotropic
     return Kernel(
         kind,
         size,
         sigma_x,
-        sigma_y if anisotropic else None,
-        theta if anisotropic else None,
-        beta if kind.has_shape else None,
+        sigma_y=sigma_y if kind.is_anisotropic else None,
+        theta=theta if kind.is_anisotropic else None,
+        beta=beta if kind.has_shape else None,
     )
 
 
@@ -56,7 +56,7 @@ def test_blur_kernels_equal_the_official_ones(oracle):
     rows = parameters["kernels(name,ksize,sig_x,sig_y,theta,beta,iso)"]
     assert {name.split("_")[1] for name, *_ in rows} == {"gauss", "general", "plateau"}
     for name, *values in rows:
-        ours = blur_kernel(oracle_kernel(name, *values))
+        ours = blur_kernel(oracle_kernel(name, values))
         np.testing.assert_allclose(ours, oracle[name], rtol=0, atol=1e-6, err_msg=name)
 
 

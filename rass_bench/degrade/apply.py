@@ -1,0 +1,92 @@
+"""Recipe and clean photo to degraded photo."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from rass_bench.degrade.filtering import blur
+from rass_bench.degrade.kernels import blur_kernel
+from rass_bench.degrade.noise import add_gaussian_noise, add_poisson_noise
+from rass_bench.degrade.recipe import Blur, GaussianNoise, Jpeg, PoissonNoise, Recipe, Resize, Step
+from rass_bench.degrade.resampling import resize
+
+
+def apply(recipe: Recipe, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Degrade one photo. Recipe and photo alone determine the result, to the last bit.
+
+    Args:
+        recipe: what to do.
+        image: RGB uint8 (H, W, 3).
+
+    Returns:
+        RGB uint8 (H, W, 3) of the same size.
+    """
+    original = (image.shape[0], image.shape[1])
+    current = image.astype(np.float32)
+    for number, step in enumerate(recipe.steps):
+        current = apply_step(step, current, original, recipe, number)
+    if current.shape[:2] != original:
+        raise ValueError("the recipe does not end at the size that it started with")
+    return to_uint8(current)
+
+
+def apply_step(
+    step: Step,
+    image: NDArray[np.float32],
+    original: tuple[int, int],
+    recipe: Recipe,
+    number: int,
+) -> NDArray[np.float32]:
+    """Apply one step.
+
+    Args:
+        step: step ``number`` of ``recipe``.
+        image: float32 (h, w, 3), 0..255; a sinc filter or a bicubic resize may overshoot.
+        original: height and width of the clean photo.
+        recipe: the source of the noise.
+        number: counted from 0.
+
+    Returns:
+        float32 (h', w', 3), 0..255 with the same exception.
+    """
+    match step:
+        case Blur(kernel=kernel):
+            return blur(image, blur_kernel(kernel))
+        case Resize(scale=scale, of_original=True, mode=mode):
+            height, width = (max(1, int(side * scale)) for side in original)
+            return resize(image, height, width, mode)
+        case Resize(scale=scale, mode=mode):
+            height, width = (max(1, int(side * scale)) for side in image.shape[:2])
+            return resize(image, height, width, mode, scale)
+        case GaussianNoise(sigma=sigma, grey=grey):
+            return add_gaussian_noise(image, sigma, grey, recipe.noise_generator(number))
+        case PoissonNoise(scale=scale, grey=grey):
+            return add_poisson_noise(image, scale, grey, recipe.noise_generator(number))
+        case Jpeg(quality=quality):
+            return through_jpeg(to_uint8(image), quality).astype(np.float32)
+
+
+def through_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Compress and decompress with libjpeg-turbo, chroma halved in both directions (4:2:0).
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        quality: 1..100.
+
+    Returns:
+        RGB uint8 (H, W, 3).
+    """
+    encoded = simplejpeg.encode_jpeg(
+        image, quality=quality, colorspace="RGB", colorsubsampling="420"
+    )
+    # fastupsample would darken the image by half a grey level a pass.
+    return np.asarray(simplejpeg.decode_jpeg(encoded, colorspace="RGB", fastupsample=False))
+
+
+def to_uint8(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Clip to 0..255 and round half to even, float32 (H, W, 3) to uint8 (H, W, 3)."""
+    # OpenCV rounds as numpy's rint does and saturates, in one pass.
+    return np.asarray(cv2.convertScaleAbs(np.maximum(image, 0)))
