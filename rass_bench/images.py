@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,32 +27,11 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         UserError: missing, truncated, no image, or more than ``MAX_PIXELS`` pixels.
     """
-    try:
-        with warnings.catch_warnings():
-            # Our own limit below decides; Pillow warns at a lower one.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise UserError(
-                    f"the image declares {width} x {height} pixels",
-                    str(path),
-                    f"At most {MAX_PIXELS:,} pixels are decoded; scale it down or leave it out.",
-                )
-            image.load()
-            return image
-    except FileNotFoundError:
-        raise UserError("image not found", str(path), "Check --data-root and the file.") from None
-    except UnidentifiedImageError:
-        raise UserError(
-            "no image, or one of an unknown format", str(path), "Replace or remove the file."
-        ) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise UserError(
-            f"the image cannot be decoded: {error}", str(path), "Fetch the file again or remove it."
-        ) from None
+    with _named_failures(path):
+        image = Image.open(path)
+        _refuse_bomb(image, path)
+        image.load()
+    return image
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -77,19 +58,16 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def oriented_size(path: Path) -> tuple[int, int]:
-    """Width and height of a photo after its EXIF orientation, from the header alone.
+    """Width and height of a photo after its EXIF orientation.
 
     Raises:
-        UserError: missing file or no image.
+        UserError: see :func:`open_image`.
     """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-    except FileNotFoundError:
-        raise UserError("image not found", str(path), "Check --data-root and the file.") from None
-    except (UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"no readable image: {error}", str(path), "Replace the file.") from None
+    with _named_failures(path), Image.open(path) as image:
+        _refuse_bomb(image, path)
+        width, height = image.size
+        # For PNG this decodes the pixels, since EXIF may follow them.
+        sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
     return (height, width) if sideways else (width, height)
 
 
@@ -114,3 +92,35 @@ def label_png(labels: NDArray[np.uint8]) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(labels, mode="L").save(stream, format="PNG", compress_level=3)
     return stream.getvalue()
+
+
+@contextmanager
+def _named_failures(path: Path) -> Iterator[None]:
+    """Turn what Pillow raises on a bad file into a UserError that names the file."""
+    try:
+        with warnings.catch_warnings():
+            # Our own limit decides; Pillow warns at a lower one.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
+    except FileNotFoundError:
+        raise UserError("image not found", str(path), "Check --data-root and the file.") from None
+    except UnidentifiedImageError:
+        raise UserError(
+            "no image, or one of an unknown format", str(path), "Replace or remove the file."
+        ) from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UserError(
+            f"the image cannot be decoded: {error}", str(path), "Fetch the file again or remove it."
+        ) from None
+
+
+def _refuse_bomb(image: Image.Image, path: Path) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UserError(
+            f"the image declares {width} x {height} pixels",
+            str(path),
+            f"At most {MAX_PIXELS:,} pixels are decoded; scale it down or leave it out.",
+        )
