@@ -6,6 +6,8 @@ PHOTOS.npy holds uint8 (N, H, W, 3); RESULTS.npz gets ``degraded`` of the same s
 ``seconds`` (N,), the time of each photo without files, on one thread.
 """
 
+# ruff: noqa: NPY002, N812 -- BasicSR draws from the legacy global state; so must its driver.
+
 import importlib.machinery
 import importlib.util
 import math
