@@ -17,23 +17,21 @@ def compare_command(
     folders: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="A metric by id; repeat it for several. [default: all they share]"),
+        typer.Option(help="A metric by id; repeat it for several. [default: the main ones]"),
     ] = None,
 ) -> None:
     """Print several runs as one table, with intervals."""
     from rich.console import Console
 
-    from rass_bench.cli.tables import comparison_table, describe_model
-    from rass_bench.evaluate.compare import shared_metrics, why_not_comparable
+    from rass_bench.cli.tables import comparison_table, describe_run, legend
+    from rass_bench.evaluate.compare import headline_metrics, why_not_comparable
     from rass_bench.record import load_record
 
     records = [load_record(folder) for folder in folders]
-    names = metric or shared_metrics(records)
-    labelled = [
-        (f"{describe_model(record)}\n{record.dataset.name}@{record.dataset.version}", record)
-        for record in records
-    ]
+    names = metric or headline_metrics(records)
     console = Console()
-    console.print(comparison_table(labelled, names))
+    console.print(comparison_table([(describe_run(record), record) for record in records], names))
+    for line in legend(records):
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     for sentence in why_not_comparable(records):
         console.print(f"[yellow]not comparable:[/yellow] {sentence}")

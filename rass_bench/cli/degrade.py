@@ -68,7 +68,7 @@ def degrade_command(
     opened = open_dataset(dataset, data_root, split)
     total = min(len(opened.samples), limit or len(opened.samples))
     with progress_bar(f"degrade ({preset})", total) as advance:
-        manifest = degrade_dataset(
+        result = degrade_dataset(
             opened,
             preset,
             seed,
@@ -77,10 +77,12 @@ def degrade_command(
             resume=resume,
             advance=advance,
             limit=limit,
-            on_error=on_error.value,
+            on_error="skip" if on_error is OnError.SKIP else "fail",
         )
     console = Console()
-    console.print(f"{len(manifest.entries)} photos written to {out}", soft_wrap=True)
+    console.print(f"{len(result.manifest.entries)} photos written to {out}", soft_wrap=True)
+    for skipped in result.skipped:
+        console.print(f"  left out: {skipped.id}: {skipped.reason}", markup=False, soft_wrap=True)
     console.print(f"Measure on them: rass-bench run --dataset {out} --model M", soft_wrap=True)
 
 
@@ -92,13 +94,14 @@ def verify_command(
     """Rebuild every image from its clean photo and recipe; exit 1 and name what differs."""
     from rich.console import Console
 
-    from rass_bench.degrade.dataset import count_entries, verify_degraded
+    from rass_bench.data.dataset import open_dataset
+    from rass_bench.degrade.verify import verify_degraded
 
-    with progress_bar("verify", count_entries(folder)) as advance:
+    with progress_bar("verify", len(open_dataset(str(folder)).samples)) as advance:
         differences = verify_degraded(folder, advance=advance, workers=workers)
     console = Console()
     for difference in differences:
-        console.print(f"{difference.file}: {difference.what}", markup=False, soft_wrap=True)
+        console.print(str(difference), markup=False, soft_wrap=True)
     if differences:
         raise typer.Exit(1)
     console.print("[green]Every file is what its recipe makes.[/green]")
@@ -114,11 +117,12 @@ def show_command(
     """Write one picture: the clean photo, the degraded one, and the recipe in words."""
     from rich.console import Console
 
+    from rass_bench.degrade.preset import PRESETS
     from rass_bench.degrade.recipe import describe, sample
     from rass_bench.degrade.show import render_comparison
     from rass_bench.images import read_image, write_image
 
-    recipe = sample(preset, seed, image.stem)
+    recipe = sample(PRESETS.get(preset), seed, image.stem)
     write_image(out, render_comparison(read_image(image), recipe))
     console = Console()
     for line in describe(recipe):

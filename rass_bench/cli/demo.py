@@ -24,12 +24,13 @@ def demo_command(
     from rich.console import Console
 
     from rass_bench.cli.tables import comparison_table
-    from rass_bench.evaluate.demo import HEADLINE, run_demo
+    from rass_bench.evaluate.compare import headline_metrics
+    from rass_bench.evaluate.demo import run_demo
 
     started = time.monotonic()
     console = Console()
     console.print("Rendered scenes: a demonstration, not a measure of real photos.")
     rows = run_demo(out, progress_bar)
-    console.print(comparison_table(rows, HEADLINE))
+    console.print(comparison_table(rows, headline_metrics([record for _, record in rows])))
     console.print(f"Records, predictions and pictures: {out}", soft_wrap=True)
     console.print(f"{time.monotonic() - started:.0f} s in all")

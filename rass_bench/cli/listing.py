@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 EXAMPLES = """[bold]Examples[/bold]
 
@@ -41,7 +44,10 @@ def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
         table.add_column(heading, no_wrap=column == 0)
     for row in rows[1:]:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    if kind is Kind.PRESETS:
+        console.print(_parameters())
 
 
 def _models() -> list[tuple[str, ...]]:
@@ -89,3 +95,17 @@ def _presets() -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("preset", "version", "what it does")]
     rows += [(preset.name, preset.version, preset.title) for _, preset in PRESETS]
     return rows
+
+
+def _parameters() -> Table:
+    """Every range of the preset that stands for the paper's data."""
+    from rich import box
+    from rich.table import Table
+
+    from rass_bench.degrade.preset import PRESETS
+
+    preset = PRESETS.get("rass")
+    table = Table("stage", "parameter", "value", title=preset.key, box=box.SIMPLE_HEAD)
+    for row in preset.table():
+        table.add_row(*row)
+    return table

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from rass_bench.record import MetricValue, ModelFacts, RunRecord
+from rass_bench.record import MetricValue, RunRecord
 
 PERCENT = frozenset({"miou/gt-present", "miou/union", "macc", "aacc", "fwiou"})
 """Metrics in 0..1 that the field prints in percent."""
@@ -16,52 +17,64 @@ PERCENT = frozenset({"miou/gt-present", "miou/union", "macc", "aacc", "fwiou"})
 def record_table(record: RunRecord) -> Table:
     """One run: a row a metric, with its interval."""
     data = record.dataset
+    models = [f"{record.restorer.key} →"] if record.restorer else []
+    models.append(record.model.key)
     table = Table(
-        title=f"{describe_model(record)} on {data.name}@{data.version} ({data.split})",
+        title="\n".join([*models, f"on {data.name}@{data.version} ({data.split})"]),
         title_justify="left",
+        box=box.SIMPLE_HEAD,
     )
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
     table.add_column("images", justify="right")
     for name, metric in record.metrics.items():
-        arrow = "↑" if metric.higher_is_better else "↓"
-        table.add_row(
-            f"{name} {arrow}", show_value(name, metric), show_interval(name, metric), str(metric.n)
-        )
+        heading = _heading(name, higher_is_better=metric.higher_is_better)
+        table.add_row(heading, show_value(name, metric), show_interval(name, metric), str(metric.n))
     return table
 
 
 def comparison_table(records: Sequence[tuple[str, RunRecord]], metrics: Sequence[str]) -> Table:
-    """Several runs: a row a run, a column a metric.
+    """Several runs: a row a run, a column a metric with its interval below.
 
     Args:
         records: what to call each run, and its record.
         metrics: metric ids in column order.
     """
-    table = Table()
-    table.add_column("run", overflow="fold")
-    table.add_column("protocol")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("run", min_width=24, overflow="fold")
     for name in metrics:
-        directions = {
+        higher = any(
             record.metrics[name].higher_is_better for _, record in records if name in record.metrics
-        }
-        table.add_column(f"{name} {'↑' if True in directions else '↓'}", justify="right")
-    table.add_column("images/s", justify="right")
+        )
+        heading = _heading(name, higher_is_better=higher)
+        table.add_column(heading.replace("/", "/\n"), justify="right", no_wrap=True)
+    table.add_column("images\n/s", justify="right")
     table.add_column("images", justify="right")
     for label, record in records:
         cells = [_cell(name, record.metrics.get(name)) for name in metrics]
         fps = "–" if record.timing.fps is None else f"{record.timing.fps:.3g}"
-        partial = "" if record.status == "complete" else " (partial)"
-        table.add_row(label, record.protocol, *cells, fps, f"{record.scored}{partial}")
+        partial = "" if record.status == "complete" else "\npartial"
+        table.add_row(label, *cells, fps, f"{record.scored}{partial}")
     return table
 
 
-def describe_model(record: RunRecord) -> str:
-    """The model, and the restorer in front of it, without long revisions."""
-    if record.restorer is None:
-        return _short(record.model)
-    return f"{_short(record.restorer)} → {_short(record.model)}"
+def describe_run(record: RunRecord) -> str:
+    """Protocol, data and model names of a run, without versions: see :func:`legend`."""
+    lines = [f"{record.protocol} on {record.dataset.name}", record.model.name]
+    if record.restorer is not None:
+        lines.insert(1, f"{record.restorer.name} →")
+    return "\n".join(lines)
+
+
+def legend(records: Sequence[RunRecord]) -> list[str]:
+    """What the short names of a comparison stand for, each once."""
+    models = [model for record in records for model in (record.restorer, record.model) if model]
+    data = [
+        f"{record.dataset.name}@{record.dataset.version} ({record.dataset.split})"
+        for record in records
+    ]
+    return [*dict.fromkeys(model.key for model in models), *dict.fromkeys(data)]
 
 
 def show_value(name: str, metric: MetricValue) -> str:
@@ -74,21 +87,21 @@ def show_interval(name: str, metric: MetricValue) -> str:
     if metric.ci95 is None:
         return "–"
     low, high = metric.ci95
-    return f"{_number(name, low)} … {_number(name, high)}"
+    return f"{_number(name, low)}–{_number(name, high)}"
+
+
+def _heading(name: str, *, higher_is_better: bool) -> str:
+    unit = " %" if name in PERCENT else ""
+    return f"{name} {'↑' if higher_is_better else '↓'}{unit}"
 
 
 def _cell(name: str, metric: MetricValue | None) -> Text:
     if metric is None:
         return Text("–")
-    interval = show_interval(name, metric)
-    return Text.assemble(show_value(name, metric), (f"\n{interval}", "dim"))
+    return Text.assemble(show_value(name, metric), (f"\n{show_interval(name, metric)}", "dim"))
 
 
 def _number(name: str, value: float) -> str:
     if name in PERCENT:
-        return f"{value * 100:.2f} %"
+        return f"{value * 100:.2f}"
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
-
-
-def _short(model: ModelFacts) -> str:
-    return f"{model.name}@{model.revision[:12]}"

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from rass_bench.errors import UserError
 from rass_bench.record import RunRecord
 
+HEADLINE = ("miou/gt-present", "miou/union", "aacc", "psnr/y601", "ssim/y601-rounded")
+"""The metrics that a table shows when the user names none."""
 
-def shared_metrics(records: Sequence[RunRecord]) -> list[str]:
-    """The metrics that every run has, in the first one's order.
+
+def headline_metrics(records: Sequence[RunRecord]) -> list[str]:
+    """The main metrics that every run has, or all that they share when there is no main one.
 
     Raises:
         UserError: they share none.
@@ -21,7 +24,7 @@ def shared_metrics(records: Sequence[RunRecord]) -> list[str]:
             "compare",
             "Compare runs of one protocol, or name the columns with --metric.",
         )
-    return shared
+    return [name for name in HEADLINE if name in shared] or shared
 
 
 def why_not_comparable(records: Sequence[RunRecord]) -> list[str]:

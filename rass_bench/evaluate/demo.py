@@ -13,7 +13,6 @@ from rass_bench.record import RunRecord
 
 BASELINE = "segformer-mini-scenes"
 CLASSICAL_RESTORER = "nlm"
-HEADLINE = ("miou/gt-present", "miou/union", "aacc")
 
 
 def run_demo(out: Path, progress: Progress) -> list[tuple[str, RunRecord]]:
@@ -48,8 +47,6 @@ def run_demo(out: Path, progress: Progress) -> list[tuple[str, RunRecord]]:
             workers=os.cpu_count() or 1,
             resume=True,
             advance=advance,
-            limit=None,
-            on_error="fail",
         )
     rows = []
     for number, (label, request) in enumerate(runs.items(), start=1):

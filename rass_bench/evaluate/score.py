@@ -100,8 +100,8 @@ def score_predictions(
         try:
             prediction = _read_prediction(folder.prediction(sample.id))
             counts = _count(dataset, sample, prediction) if pooled else None
-            values = _measure(by_image, sample, prediction, scale)
-            images.append(ImageScore(sample.id, counts, values))
+            measured = _measure(by_image, sample, prediction, scale)
+            images.append(ImageScore(sample.id, counts, measured))
         except UserError as error:
             if not skip_errors:
                 raise

@@ -63,9 +63,9 @@ class ClassCounts:
         correct: pixels that both give the class.
     """
 
-    truth: NDArray[np.int64] | NDArray[np.float64]
-    predicted: NDArray[np.int64] | NDArray[np.float64]
-    correct: NDArray[np.int64] | NDArray[np.float64]
+    truth: NDArray[np.int64 | np.float64]
+    predicted: NDArray[np.int64 | np.float64]
+    correct: NDArray[np.int64 | np.float64]
 
 
 SegmentationFunction: TypeAlias = Callable[[ClassCounts], NDArray[np.float64]]
