@@ -217,7 +217,7 @@ def _fetch(hub_id: str, revision: str | None) -> Path:
     except hub.RevisionNotFoundError:
         what, do = f"no revision {revision!r}", "Give a commit, branch or tag after the @."
     except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled):
-        what = "not in the local cache, and the Hub cannot be reached"
+        what = "not in the local cache, and the Hub cannot be reached or refuses"
         do = "Connect to the network, or copy the repository here and give its folder."
     except (hub.HfHubHTTPError, httpx.HTTPError) as error:
         what, do = f"the Hub answered: {str(error).strip().splitlines()[0]}", "Try again later."

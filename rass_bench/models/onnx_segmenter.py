@@ -83,8 +83,8 @@ def read_description(path: Path) -> OnnxDescription:
     for key in _REQUIRED:
         if key not in raw:
             raise UserError(f"the key {key!r} is missing", str(path), "Add it.")
-    for key in ("title", "licence", "label_space"):
-        if not isinstance(raw[key], str):
+    for key in ("title", "licence", "label_space", "homepage", "paper"):
+        if not isinstance(raw.get(key, ""), str):
             raise UserError(f"{key!r} must be text", str(path), f'Write {key}: "...".')
     for key, allowed in (
         ("input_layout", LAYOUTS),
@@ -186,10 +186,12 @@ class OnnxSegmenter:
 
 
 def count_onnx_parameters(path: Path) -> int:
-    """Numbers in a network's floating-point weights: initializers of more than one element.
+    """Numbers in a network's weights.
 
-    Single numbers are left out: exporters write constants of formulas that way. Batch-norm
-    statistics folded into convolutions count with the convolution.
+    Counted are initializers of more than one element that are floating-point, or that are
+    integers on their way through DequantizeLinear (quantised weights). Left out are single
+    numbers, which exporters write for constants of formulas, and the scales of quantisation.
+    Batch-norm statistics folded into convolutions count with the convolution.
     """
     import onnx
 
@@ -200,7 +202,14 @@ def count_onnx_parameters(path: Path) -> int:
         onnx.TensorProto.DOUBLE,
     }
     graph = onnx.load(str(path), load_external_data=False).graph
-    sizes = [math.prod(one.dims) for one in graph.initializer if one.data_type in floats]
+    dequantised = [node.input for node in graph.node if node.op_type == "DequantizeLinear"]
+    quantised = {names[0] for names in dequantised}
+    scales = {name for names in dequantised for name in names[1:]}
+    sizes = [
+        math.prod(one.dims)
+        for one in graph.initializer
+        if one.name in quantised or (one.data_type in floats and one.name not in scales)
+    ]
     return sum(size for size in sizes if size > 1)
 
 
@@ -267,9 +276,12 @@ def _size_rule(raw: Any, path: Path) -> SizeRule:
     if not isinstance(raw, dict) or not raw.keys() <= set(known):
         raise UserError(f"size_rule is {raw!r}", str(path), f"Its keys are {', '.join(known)}.")
     for key, value in raw.items():
-        if not isinstance(value, int) or value < 0:
+        lowest = 0 if key == "pad_value" else 1
+        if not isinstance(value, int) or value < lowest:
             raise UserError(
-                f"{key} of size_rule is {value!r}", str(path), "Write a whole number from 0."
+                f"{key} of size_rule is {value!r}",
+                str(path),
+                f"Write a whole number from {lowest}.",
             )
     try:
         return SizeRule(**raw)

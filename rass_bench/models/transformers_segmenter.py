@@ -114,10 +114,29 @@ class TransformersSegmenter:
             # Its forward would interpolate K scores to the input's size.
             features = self._network.backbone.forward_with_filtered_kwargs(pixels[None])
             scores = self._network.decode_head(features.feature_maps)
+        elif self._test.network == "DPTForSemanticSegmentation":
+            scores = _dpt_scores(self._network, pixels)
         else:
             scores = self._network(pixels[None]).logits
         array: np.ndarray[Any, np.dtype[np.float32]] = scores[0].float().cpu().numpy()
         return array
+
+
+def _dpt_scores(network: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """DPT's class scores (1, K, h, w) of a photo that need not be square.
+
+    The library's forward does not tell the neck how patches lie, and the neck takes a square.
+    """
+    side = network.config.patch_size
+    grid = {"patch_height": pixels.shape[1] // side, "patch_width": pixels.shape[2] // side}
+    handle = network.neck.register_forward_pre_hook(
+        lambda module, args, kwargs: (args, {**kwargs, **grid}), with_kwargs=True
+    )
+    try:
+        scores: torch.Tensor = network(pixels[None]).logits
+    finally:
+        handle.remove()
+    return scores
 
 
 def _load_network(checkpoint: Checkpoint) -> Any:

@@ -1,5 +1,7 @@
 """Each family of networks is tested at the size, and in the windows, of its publication."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +68,7 @@ def test_windows_lie_inside_the_photo_and_cover_it(windows, side, more):
     starts = window_starts(windows, length, side)
     assert starts[0] == 0
     assert starts[-1] + side == length
-    assert all(0 < after - before <= side for before, after in zip(starts, starts[1:], strict=False))
+    assert all(0 < after - before <= side for before, after in itertools.pairwise(starts))
 
 
 @pytest.mark.parametrize("model_type", PUBLISHED)

@@ -8,7 +8,6 @@ from rass_bench.errors import UserError
 from rass_bench.models.classical import Identity
 from rass_bench.models.protocols import SizeRule
 from rass_bench.models.speed import measure_speed
-from tests.models.toys import Thresholder, noise_photo
 
 
 class SlowStart(Identity):
@@ -23,7 +22,7 @@ class SlowStart(Identity):
         return images
 
 
-def test_warm_up_is_not_timed():
+def test_warm_up_is_not_timed(noise_photo):
     model = SlowStart()
     speed = measure_speed(model, [noise_photo(8, 8)] * 3, warm_up=2, repeats=2)
     assert model.calls == 2 + 6
@@ -32,7 +31,7 @@ def test_warm_up_is_not_timed():
     assert speed.fps == pytest.approx(1 / speed.median_seconds)
 
 
-def test_a_segmenter_is_timed_from_photo_to_labels():
+def test_a_segmenter_is_timed_from_photo_to_labels(Thresholder, noise_photo):
     model = Thresholder(SizeRule(short_side=32))
     measure_speed(model, [noise_photo(16, 16)], warm_up=1, repeats=3)
     assert model.seen == [(32, 32, 3)] * 4

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from rass_bench.models.protocols import ModelSpec, ParameterCount, SizeRule
 
@@ -62,3 +63,18 @@ def noise_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
     """A photo of coarse coloured noise: smooth enough to resize, different everywhere."""
     coarse = np.random.default_rng(seed).integers(0, 256, (height // 8 + 2, width // 8 + 2, 3))
     return coarse.repeat(8, axis=0).repeat(8, axis=1)[:height, :width].astype(np.uint8)
+
+
+@pytest.fixture(scope="session", name="Thresholder")
+def _thresholder():
+    return Thresholder
+
+
+@pytest.fixture(scope="session", name="Repeater")
+def _repeater():
+    return Repeater
+
+
+@pytest.fixture(scope="session", name="noise_photo")
+def _noise_photo():
+    return noise_photo
