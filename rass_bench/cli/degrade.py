@@ -61,10 +61,12 @@ def degrade_command(
 
     from rass_bench.data.dataset import open_dataset
     from rass_bench.degrade.dataset import degrade_dataset
+    from rass_bench.degrade.preset import PRESETS
     from rass_bench.errors import UserError
 
     if out is None:
         raise UserError("no folder to write to", "--out", "Name one: --out DIR.")
+    PRESETS.get(preset)  # a mistyped name is told before the data are looked at
     opened = open_dataset(dataset, data_root, split)
     total = min(len(opened.samples), limit or len(opened.samples))
     with progress_bar(f"degrade ({preset})", total) as advance:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rass_bench.data.manifest import Manifest, ManifestEntry, Sample, load_manifest
-from rass_bench.data.spec import DatasetSpec, Layout, SplitSpec, load_spec
+from rass_bench.data.spec import DatasetSpec, Layout, SplitSpec, load_spec, spec_names
 from rass_bench.errors import UserError
 from rass_bench.files import sha256_file
 from rass_bench.images import IMAGE_SUFFIXES, oriented_size
@@ -129,7 +129,7 @@ def _resolve_root(
 ) -> Path:
     if data_root is not None:
         root = Path(data_root)
-    elif Path(name, "dataset.yaml").is_file():
+    elif name not in spec_names() and Path(name, "dataset.yaml").is_file():
         root = Path(name)
     elif spec.layout is Layout.SCENES:
         from rass_bench.data.scenes import render_split
@@ -142,7 +142,7 @@ def _resolve_root(
             f"where does {spec.name} lie?",
             "--data-root",
             f"Give --data-root, or set {ROOT_VARIABLE} to the folder that holds {spec.name}/. "
-            f"{spec.obtain}",
+            f"{spec.obtain}" + (f" (./{name} is the folder here.)" if Path(name).is_dir() else ""),
         )
     if not root.is_dir():
         raise UserError("the data root is no folder", str(root), spec.obtain)

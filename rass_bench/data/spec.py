@@ -111,14 +111,16 @@ def spec_names() -> list[str]:
 def load_spec(name_or_folder: str) -> DatasetSpec:
     """Load a shipped definition by name, or ``dataset.yaml`` of a folder given by path.
 
+    A shipped name wins over a folder of that name in the working folder; ``./name`` is the folder.
+
     Raises:
         UserError: unknown name, or a definition with unknown, missing or malformed entries.
     """
     folder = Path(name_or_folder)
-    if folder.joinpath("dataset.yaml").is_file():
-        return parse_spec(folder / "dataset.yaml")
     if name_or_folder in spec_names():
         return parse_spec(definitions_dir() / name_or_folder / "dataset.yaml")
+    if folder.joinpath("dataset.yaml").is_file():
+        return parse_spec(folder / "dataset.yaml")
     if folder.is_dir():
         raise UserError(
             "the folder holds no dataset.yaml",

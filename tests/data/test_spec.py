@@ -115,3 +115,11 @@ def test_a_file_that_is_no_plain_mapping_is_refused(tmp_path, text):
     (tmp_path / "dataset.yaml").write_text(text)
     with pytest.raises(UserError, match=r"mapping|no valid YAML"):
         parse_spec(tmp_path / "dataset.yaml")
+
+
+def test_a_shipped_name_wins_over_a_folder_of_that_name(tmp_path, monkeypatch):
+    (tmp_path / "camvid").mkdir()
+    write(tmp_path / "camvid")
+    monkeypatch.chdir(tmp_path)
+    assert load_spec("camvid").name == "camvid"
+    assert load_spec("./camvid").name == "mine"
