@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rass_bench.errors import UserError
-from rass_bench.models.weights import check_weights_file
+from rass_bench.weights import check_weights_file
 
 if TYPE_CHECKING:
     import torch

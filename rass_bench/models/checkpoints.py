@@ -13,7 +13,7 @@ from rass_bench.errors import UserError, suggest
 from rass_bench.files import read_json, sha256_file
 from rass_bench.labels import label_space_names, load_label_space
 from rass_bench.models.published import PUBLISHED
-from rass_bench.models.weights_file import REVISION_DIGITS, check_weights_file
+from rass_bench.weights import REVISION_DIGITS, check_weights_file
 
 WEIGHTS = "model.safetensors"
 

@@ -10,7 +10,11 @@ from PIL import Image as PillowImage
 from rass_bench.models.protocols import Image, ModelSpec, ParameterCount, Restorer
 from rass_bench.models.registry import MODELS, Kind, ModelEntry, Runtime
 
-NLM_STRENGTH = 6.0
+NLM_STRENGTH = 8.0
+"""Chosen on photos degraded by the preset ``rass``, seed 0: the mean PSNR over RGB rises by 0.35 dB
+on 15 ADE20K photos (long side 384) and by 1.6 dB on 16 scenes; 6 gives 0.32 and 1.2, 10 gives 0.34
+and 1.8 but harms more of the photos that have little noise."""
+
 NLM_TEMPLATE = 5
 NLM_SEARCH = 15
 
@@ -60,7 +64,7 @@ class Bicubic:
 class NonLocalMeans:
     """OpenCV's non-local means on L and on a, b of CIELAB [Buades, Coll, Morel 2011].
 
-    Filter strength 6 for both, patches of 5 x 5 in a window of 15 x 15.
+    Filter strength 8 for both, patches of 5 x 5 in a window of 15 x 15.
     """
 
     spec = ModelSpec(

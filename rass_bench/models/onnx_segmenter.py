@@ -24,7 +24,7 @@ from rass_bench.models.protocols import (
     SizeRule,
 )
 from rass_bench.models.registry import ADAPTERS, Adapter, Kind, Runtime
-from rass_bench.models.weights_file import REVISION_DIGITS, check_weights_file
+from rass_bench.weights import REVISION_DIGITS, check_weights_file
 
 LAYOUTS = ("NHWC", "NCHW")
 UPSAMPLINGS = ("nearest", "bilinear")

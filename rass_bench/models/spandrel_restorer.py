@@ -14,7 +14,7 @@ from rass_bench.files import sha256_file
 from rass_bench.models.protocols import Image, ModelSpec, ParameterCount, SizeRule
 from rass_bench.models.registry import ADAPTERS, Adapter, Kind, Runtime
 from rass_bench.models.tiling import Pixels, restore_in_tiles
-from rass_bench.models.weights_file import REVISION_DIGITS, check_weights_file
+from rass_bench.weights import REVISION_DIGITS, check_weights_file
 
 if TYPE_CHECKING:
     import torch

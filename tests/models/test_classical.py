@@ -60,7 +60,7 @@ def test_non_local_means_removes_noise_and_keeps_the_photo(photo):
 
 def test_non_local_means_treats_the_channels_as_red_green_blue(photo):
     blue_first = np.ascontiguousarray(photo[:, :, ::-1])
-    expected = cv2.fastNlMeansDenoisingColored(blue_first, None, 6, 6, 5, 15)[:, :, ::-1]
+    expected = cv2.fastNlMeansDenoisingColored(blue_first, None, 8, 8, 5, 15)[:, :, ::-1]
     assert (restore(load_restorer("nlm"), [photo])[0] == expected).all()
 
 

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from rass_bench.errors import UserError
-from rass_bench.models.weights_file import check_weights_file
+from rass_bench.weights import check_weights_file
 
 
 def _safetensors(path):
