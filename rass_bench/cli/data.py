@@ -48,14 +48,17 @@ def check_command(
         report = check_dataset(opened, advance)
     console = Console()
     _print_report(console, opened, report)
-    differing: list[str] = []
-    if opened.spec.layout is Layout.SCENES:
-        from rass_bench.data.scenes import differing_scenes
+    if opened.spec.layout is Layout.SCENES and not report.problems:
+        from rass_bench.data.scenes import check_pixels
 
-        differing = differing_scenes(opened.root, opened.split.name)
-        for name in differing:
+        with progress_bar("compare with the published pixels", len(opened.samples)) as advance:
+            pixels = check_pixels(opened.spec, opened.split.name, opened.root, advance=advance)
+        for name in pixels.different:
             console.print(f"  pixels differ from the published ones: {name}")
-    if report.problems or differing:
+        if pixels.different:
+            raise typer.Exit(1)
+        console.print("  every scene has the published pixels")
+    if report.problems:
         raise typer.Exit(1)
     console.print("[green]Everything can be used.[/green]")
 

@@ -154,7 +154,7 @@ def test_compare_puts_runs_side_by_side_and_warns_when_they_do_not_compare(data,
         (["degrade", "--out", "x", "--preset", "ras"], "Did you mean rass"),
         (["score", "nowhere"], "no record.json"),
         (["run", "-m", "onnx:gone.onnx"], "gone.onnx"),
-        (["run", "-m", "spandrel:gone.pth", "--protocol", "restore"], "gone.pth"),
+        (["run", "-m", "x", "--protocol", "r2s", "--restorer", "spandrel:gone.pth"], "gone.pth"),
     ],
 )
 def test_a_mistake_ends_in_one_paragraph_and_code_2(arguments, words, tmp_path):
@@ -223,10 +223,12 @@ def test_a_full_disk_is_told_and_the_run_resumes(data, model, tmp_path):
     assert rass_bench("run", "-m", model, "-d", data, "--out", out, "--resume").returncode == 0
 
 
-def test_a_folder_that_may_not_be_written_is_named(data, model):
-    done = rass_bench("run", "-m", model, "-d", data, "--out", "/proc/run")
+def test_a_place_that_cannot_be_written_is_named(data, model, tmp_path):
+    (tmp_path / "notes.txt").write_text("a file, no folder")
+    done = rass_bench("run", "-m", model, "-d", data, "--out", tmp_path / "notes.txt/run")
     assert done.returncode == 2
-    assert "/proc/run" in done.stderr
+    assert "notes.txt" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_data_check_names_a_bad_file_and_exits_with_1(data):
