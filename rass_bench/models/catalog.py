@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rass_bench.errors import UserError, require_package
+from rass_bench.errors import UserError
 from rass_bench.labels import load_label_space
 
 # Each of these registers itself; none imports anything heavy before a model is loaded.
@@ -87,7 +87,6 @@ def _load(reference: str, wanted: Kind, runtime: Runtime) -> Any:
         prefix, _, argument = reference.partition(":")
         adapter = ADAPTERS.get(prefix)
         _check_kind(reference, adapter.kind, wanted)
-        require_package("torch" if prefix != "onnx" else "onnxruntime", adapter.extra)
         return adapter.load(argument, runtime)
     else:
         model = _load_entry(reference, wanted, runtime)

@@ -32,7 +32,20 @@ UPSAMPLINGS = ("nearest", "bilinear")
 
 @dataclass(frozen=True)
 class OnnxDescription:
-    """What an ONNX file does not say about itself.
+    """What an ONNX file does not say about itself, written beside ``net.onnx`` in ``net.yaml``.
+
+    An example, for a network that takes -1..1, letterboxed to 513, with a background channel::
+
+        title: "DeepLabV3, MobileNetV2"
+        licence: Apache-2.0
+        label_space: ade20k-150
+        mean: [127.5, 127.5, 127.5]
+        std: [127.5, 127.5, 127.5]
+        size_rule: {letterbox: 513, pad_value: 128}
+        input_layout: NHWC
+        output_layout: NHWC
+        label_offset: 1
+        upsampling: nearest
 
     Attributes:
         title: one line for people.
@@ -290,6 +303,7 @@ def _size_rule(raw: Any, path: Path) -> SizeRule:
 
 
 def _from_argument(argument: str, runtime: Runtime) -> OnnxSegmenter:
+    require_package("onnxruntime", "models")
     require_package("onnx", "models")
     if runtime.device != "cpu":
         raise UserError(

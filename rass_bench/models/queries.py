@@ -17,7 +17,7 @@ from rass_bench.models.protocols import LabelMap, ScoreWindow
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROWS = 32
+ROWS = 16
 """Rows of the label map that are computed at once."""
 
 

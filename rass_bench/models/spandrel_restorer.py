@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rass_bench.errors import UserError
+from rass_bench.errors import UserError, require_package
 from rass_bench.files import sha256_file
 from rass_bench.models.protocols import Image, ModelSpec, ParameterCount, SizeRule
 from rass_bench.models.registry import ADAPTERS, Adapter, Kind, Runtime
@@ -135,9 +135,9 @@ def _load(path: Path, device: torch.device) -> Any:
 
 
 def _from_argument(argument: str, runtime: Runtime) -> SpandrelRestorer:
-    from rass_bench.errors import require_package
     from rass_bench.models.devices import prepare
 
+    require_package("torch", "models")
     require_package("spandrel", "models")
     return SpandrelRestorer(Path(argument), prepare(runtime))
 

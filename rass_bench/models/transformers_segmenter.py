@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rass_bench.errors import UserError
+from rass_bench.errors import UserError, require_package
 from rass_bench.models.checkpoints import Checkpoint, open_checkpoint
 from rass_bench.models.protocols import (
     Image,
@@ -140,6 +140,7 @@ def _dpt_scores(network: Any, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _load_network(checkpoint: Checkpoint) -> Any:
+    import torch
     import transformers
 
     network = getattr(transformers, PUBLISHED[checkpoint.model_type].network)
@@ -148,6 +149,8 @@ def _load_network(checkpoint: Checkpoint) -> Any:
             checkpoint.folder,
             local_files_only=True,
             use_safetensors=True,
+            # Half-precision files are computed in float32: figures must not depend on storage.
+            dtype=torch.float32,
             output_loading_info=True,
         )
     except ImportError as error:
@@ -207,9 +210,9 @@ def load_folder(folder: Path, runtime: Runtime) -> TransformersSegmenter:
 
 
 def _from_argument(argument: str, runtime: Runtime) -> TransformersSegmenter:
-    from rass_bench.errors import require_package
     from rass_bench.models.devices import prepare
 
+    require_package("torch", "models")
     require_package("transformers", "models")
     device = prepare(runtime)
     return TransformersSegmenter(open_checkpoint(argument), device)

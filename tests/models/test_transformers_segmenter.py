@@ -4,6 +4,7 @@ Folders are written by ``save_pretrained``; the expected labels are computed the
 way, with everything at full size.
 """
 
+import copy
 import json
 
 import numpy as np
@@ -322,6 +323,20 @@ def test_a_photo_gets_the_same_labels_alone_and_among_others(folders, photo):
     model = load_segmenter(f"transformers:{folders('segformer')[0]}")
     others = [photo[:40], photo, photo[:, ::-1].copy()]
     assert (segment(model, others)[1] == segment(model, [photo])[0]).all()
+
+
+def test_half_precision_files_compute_in_float32(folders, photo, tmp_path):
+    folder, network = folders("segformer")
+    halved = copy.deepcopy(network).half()
+    halved.save_pretrained(tmp_path / "net")
+    tmp_path.joinpath("net", "preprocessor_config.json").write_text(
+        folder.joinpath("preprocessor_config.json").read_text()
+    )
+    model = load_segmenter(f"transformers:{tmp_path / 'net'}")
+    pixels = np.array(fit(photo, model.spec.size_rule).pixels)
+    with torch.inference_mode():
+        expected = halved.float()(_normalised(pixels)[None]).logits[0].numpy()
+    np.testing.assert_allclose(model.predict([pixels])[0], expected, atol=1e-4)
 
 
 def test_oneformer_without_its_tokenizer(tmp_path):
