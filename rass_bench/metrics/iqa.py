@@ -14,6 +14,8 @@ import importlib.util
 import math
 import sys
 import types
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,12 +61,9 @@ CLIP_RN50 = WeightsFile(
 def _build_lpips(weights: Path, backbone: Path) -> torch.nn.Module:
     with _torchvision_from("alexnet", backbone):
         metric = _create("lpips", pretrained=False)
-    fill(
-        metric.get_submodule("net"),
-        read_state(weights),
-        weights,
-        elsewhere=("net.", "scaling_layer."),
-    )
+    # pyiqa holds its linear layers under two names, "lin0" as in the file and "lins.0".
+    known = ("net.", "scaling_layer.", "lins.")
+    fill(metric.get_submodule("net"), read_state(weights), weights, elsewhere=known)
     return metric
 
 
@@ -84,14 +83,14 @@ def _build_niqe(weights: Path) -> torch.nn.Module:
     import scipy.io  # type: ignore[import-untyped]
 
     try:
-        names = {name for name, _, _ in scipy.io.whosmat(weights)}
-    except (ValueError, TypeError, NotImplementedError) as error:
+        names = set(scipy.io.loadmat(str(weights)))
+    except (ValueError, TypeError, IndexError, NotImplementedError, OSError, zlib.error) as error:
         raise UserError(
             f"no readable MAT file: {error}", str(weights), "Download the file again."
         ) from None
     if not {"mu_prisparam", "cov_prisparam"} <= names:
         raise UserError(
-            f"the file holds {', '.join(sorted(names))}, not NIQE's mu_prisparam and cov_prisparam",
+            "the file holds no NIQE model: mu_prisparam and cov_prisparam are missing",
             str(weights),
             "Download the file again.",
         )
@@ -120,15 +119,14 @@ def _build_maniqa(name: str, weights: Path) -> torch.nn.Module:
 
 
 def _build_clipiqa(weights: Path) -> torch.nn.Module:
-    import torch
-
-    _import_clip()
-    try:
-        torch.jit.load(str(weights), map_location="cpu")  # type: ignore[no-untyped-call]
-    except RuntimeError:
+    # A truncated archive lacks the directory at its end; a state dict lacks the constants.
+    is_archive = zipfile.is_zipfile(weights)
+    names = zipfile.ZipFile(weights).namelist() if is_archive else []
+    if not any(name.endswith("/constants.pkl") for name in names):
         raise UserError(
             "CLIP's weights are no TorchScript archive", str(weights), "Download the file again."
-        ) from None
+        )
+    _import_clip()
     return _create("clipiqa", backbone=str(weights))
 
 

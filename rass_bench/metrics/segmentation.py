@@ -7,7 +7,7 @@ says that a metric is undefined (no labelled pixel), never that it is zero.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rass_bench.metrics.registry import (
     METRICS,
@@ -67,13 +67,12 @@ def frequency_weighted_iou(counts: ClassCounts) -> NDArray[np.float64]:
     return _divide(weighted.sum(axis=-1), counts.truth.sum(axis=-1))
 
 
-def _divide(
-    numerator: NDArray[np.int64] | NDArray[np.float64],
-    denominator: NDArray[np.int64] | NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _divide(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.float64]:
     """The quotient, NaN where the denominator is zero."""
-    undefined = np.full(np.shape(denominator), np.nan)
-    return np.divide(numerator, denominator, out=undefined, where=np.asarray(denominator) > 0)
+    below = np.asarray(denominator, dtype=np.float64)
+    quotient = np.full(below.shape, np.nan)
+    np.divide(numerator, below, out=quotient, where=below > 0)
+    return quotient
 
 
 def _mean_where(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -24,11 +24,11 @@ def argmax_upsampled(
     """Interpolate class scores bilinearly to (height, width) and take each pixel's best class.
 
     The labels equal ``torch.nn.functional.interpolate(mode="bilinear", align_corners=False)``
-    followed by ``argmax(dim=0)``: the arithmetic is that of torch's CPU kernel for contiguous
-    tensors (torch v2.15, aten/src/ATen/native/cpu/UpSampleKernel.cpp), in float32 and in its order,
-    and of equal scores the lowest class wins. Where torch takes another kernel (outputs with
-    height + width <= 128, channels-last tensors, GPUs), scores within one rounding of each other
-    may fall either way.
+    followed by ``argmax(dim=0)``, ties included: the arithmetic is that of torch's general CPU
+    kernel (v2.15, aten/src/ATen/native/cpu/UpSampleKernel.cpp, on a CPU with fused multiply-add),
+    in float32 and in its order, and of equal scores the lowest class wins. Torch itself rounds in
+    another order on GPUs, for channels-last tensors, for outputs with height + width <= 128, and
+    for three classes on one thread; there, scores one rounding apart may fall either way.
 
     Args:
         logits: class scores, float32 (K, h, w), K at most 255.
