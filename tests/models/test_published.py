@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rass_bench.models.protocols import SizeRule
@@ -62,6 +62,7 @@ def test_where_windows_start(windows, length, side, expected):
     assert window_starts(windows, length, side) == expected
 
 
+@example(Windows.SPREAD, 9, 440)  # in floating point the last pixel would stay uncovered
 @given(st.sampled_from([Windows.SPREAD, Windows.STRIDE]), st.integers(3, 700), st.integers(0, 3000))
 def test_windows_lie_inside_the_photo_and_cover_it(windows, side, more):
     length = side + more
