@@ -25,7 +25,7 @@ def apply(recipe: Recipe, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         RGB uint8 (H, W, 3) of the same size.
     """
     original = (image.shape[0], image.shape[1])
-    current = image.astype(np.float32)
+    current = np.ascontiguousarray(image, dtype=np.float32)
     for number, step in enumerate(recipe.steps):
         current = apply_step(step, current, original, recipe, number)
     if current.shape[:2] != original:

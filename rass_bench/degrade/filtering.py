@@ -47,7 +47,8 @@ def blur(image: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDArray[np.
 
 def _pad(image: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
     sides = (radius, radius, radius, radius)
-    return np.asarray(cv2.copyMakeBorder(image, *sides, cv2.BORDER_REFLECT_101))
+    contiguous = np.ascontiguousarray(image)
+    return np.asarray(cv2.copyMakeBorder(contiguous, *sides, cv2.BORDER_REFLECT_101))
 
 
 def _convolve(

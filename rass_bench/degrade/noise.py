@@ -32,9 +32,9 @@ def add_gaussian_noise(
     Returns:
         float32 (H, W, 3), 0..255.
     """
-    pixels = image.reshape(-1, 3)
+    pixels = np.ascontiguousarray(image).reshape(-1, 3)
     draws = _bits(rng, len(pixels) if grey else pixels.size, np.dtype("<u2"))
-    out = np.empty_like(pixels)
+    out = np.empty(pixels.shape, dtype=np.float32)
     if grey:
         _add_table_grey(pixels, draws, normal_table() * np.float32(sigma), out)
     else:
@@ -61,7 +61,7 @@ def add_poisson_noise(
     Returns:
         float32 (H, W, 3), 0..255.
     """
-    pixels = image.reshape(-1, 3)
+    pixels = np.ascontiguousarray(image).reshape(-1, 3)
     levels = _luma_levels(pixels) if grey else _levels(pixels.reshape(-1))
     white = _photons_of_white(levels)
     table, first = poisson_table(white)
@@ -69,7 +69,7 @@ def add_poisson_noise(
     step = 255 / white  # grey levels that one photon stands for
     base = scale * (first * step - np.arange(256))
     noise = _poisson_noise(levels, draws, table, base.astype(np.float32), np.float32(scale * step))
-    out = np.empty_like(pixels)
+    out = np.empty(pixels.shape, dtype=np.float32)
     if grey:
         _add_grey(pixels, noise, out)
     else:

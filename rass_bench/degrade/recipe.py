@@ -321,7 +321,7 @@ def _kernel_in_words(kernel: Kernel) -> str:
     name = family.get(kernel.kind.value.split("_")[0], "Gaussian")
     words = f"{name} blur {square}, sigma {kernel.sigma_x:.2f}"
     if kernel.theta is not None:
-        words += f" and {kernel.sigma_y:.2f} px at {math.degrees(kernel.theta):.0f} degrees"
+        words += f" and {kernel.sigma_y:.2f} px at {math.degrees(kernel.theta):.0f}°"
     else:
         words += " px"
     return words + (f", beta {kernel.beta:.2f}" if kernel.beta is not None else "")

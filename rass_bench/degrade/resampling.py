@@ -39,7 +39,7 @@ def resize(
     rows, columns = image.shape[:2]
     if (rows, columns) == (height, width) and scale in (None, 1.0):
         return image  # each mode is the identity here
-    out = image
+    out = np.ascontiguousarray(image)
     # The cheaper order: the pass along rows is the slow one, so it sees the fewer rows.
     if height <= rows:
         out = _resize_rows(out, *_windows(rows, height, mode, scale))
@@ -125,7 +125,7 @@ def _resize_columns(
 ) -> NDArray[np.float32]:
     """Combine pixels within rows: (H, W, 3) to (H, len(start), 3)."""
     out = np.empty((image.shape[0], len(start), 3), dtype=np.float32)
-    _combine_columns(np.ascontiguousarray(image), start, weights, out)
+    _combine_columns(image, start, weights, out)
     return out
 
 
