@@ -1,0 +1,89 @@
+"""Every command that the README shows is run, block by block, as a reader would type it."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [block for block in BLOCKS if block.startswith("rass-bench")]
+INSTALLING = [block for block in BLOCKS if not block.startswith("rass-bench")]
+
+
+def fenced(language, containing):
+    """The README's code block of that language that contains a word."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (block,) = [block for block in blocks if containing in block]
+    return block
+
+
+@pytest.fixture
+def reader(tmp_path, shared_data):
+    """A folder with what the README's reader has: data, weights, a photo and a plug-in."""
+
+    def prepare(block):
+        (tmp_path / "my_model.py").write_text(fenced("python", "class Sky"))
+        (tmp_path / "deeplabv3.yaml").write_text(fenced("yaml", "letterbox"))
+        if "ADEChallengeData2016" in block:
+            (tmp_path / "ADEChallengeData2016").symlink_to(shared_data("ade20k150"))
+            weights = shared_data("weights") / "deeplabv3_mnv2_ade20k.onnx"
+            (tmp_path / "deeplabv3.onnx").symlink_to(weights)
+        if "RealSR" in block:
+            (tmp_path / "RealSR").symlink_to(shared_data("realsr"))
+        if "photo.jpg" in block:
+            shutil.copy(ROOT / "reports/scenes.png", tmp_path / "photo.jpg")
+        return tmp_path
+
+    return prepare
+
+
+@pytest.mark.parametrize("block", COMMANDS, ids=lambda block: shlex.split(block)[1])
+def test_the_commands_of_a_block_work_one_after_the_other(block, reader):
+    folder = reader(block)
+    for line in block.splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "rass-bench"
+        done = subprocess.run(
+            [sys.executable, "-m", "rass_bench.cli.main", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_command_of_the_package_is_shown():
+    shown = {shlex.split(line)[1] for block in COMMANDS for line in block.splitlines()}
+    assert shown >= {"run", "score", "compare", "degrade", "data", "list", "doctor", "train"}
+
+
+def test_the_two_commands_come_first_and_are_what_ci_runs():
+    assert BLOCKS[0].split("\n")[:2] == ["make demo", "make test"]
+    ci = (ROOT / ".ci/run").read_text()
+    assert ci.index("make test") < ci.index("make demo")
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^demo:", makefile, re.MULTILINE)
+    assert re.search(r"^test:", makefile, re.MULTILINE)
+
+
+def test_the_installation_shown_is_the_one_that_make_does():
+    assert [block.strip() for block in INSTALLING[1:]] == [
+        "pip install -c constraints.txt -e '.[models]'"
+    ]
+    makefile = (ROOT / "Makefile").read_text()
+    assert "--constraints constraints.txt" in makefile
+    assert "--editable '.[models]'" in makefile
+
+
+@pytest.mark.parametrize("picture", re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))
+def test_every_picture_is_there(picture):
+    assert (ROOT / picture).is_file()
