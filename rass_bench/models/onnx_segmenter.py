@@ -135,6 +135,7 @@ class OnnxSegmenter:
     parameters: ParameterCount | None
 
     def __init__(self, path: Path, threads: int = 1) -> None:
+        check_weights_file(path)
         self._description = read_description(path.with_suffix(".yaml"))
         self._session = _open_session(path, threads)
         self._classes = load_label_space(self._description.label_space).size
@@ -230,7 +231,6 @@ def _open_session(path: Path, threads: int) -> Any:
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
-    check_weights_file(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
