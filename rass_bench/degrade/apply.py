@@ -82,7 +82,7 @@ def through_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     encoded = simplejpeg.encode_jpeg(
         image, quality=quality, colorspace="RGB", colorsubsampling="420"
     )
-    # fastupsample would darken the image by half a grey level a pass.
+    # Interpolated chroma is what decoders give by default; fastupsample would repeat pixels.
     return np.asarray(simplejpeg.decode_jpeg(encoded, colorspace="RGB", fastupsample=False))
 
 

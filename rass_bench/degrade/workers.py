@@ -8,9 +8,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 import cv2
+
+from rass_bench.errors import UserError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,6 +28,9 @@ def map_in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: in
         function: importable by name, as are its arguments and results.
         tasks: its arguments.
         workers: processes; 1 works in this process.
+
+    Raises:
+        UserError: the system killed a worker.
     """
     if workers <= 1 or len(tasks) <= 1:
         yield from map(function, tasks)
@@ -37,6 +43,12 @@ def map_in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: in
     try:
         for future in as_completed([pool.submit(function, task) for task in tasks]):
             yield future.result()
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process was killed",
+            "--workers",
+            "Most often memory ran out: use fewer workers; finished images are kept for --resume.",
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

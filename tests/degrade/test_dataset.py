@@ -1,6 +1,7 @@
 """Degrading a data set: the same bytes however it is run, and a folder that can be used."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from rass_bench.data.spec import Layout
 from rass_bench.degrade.apply import apply
 from rass_bench.degrade.dataset import JOURNAL_FILE, degrade_dataset
 from rass_bench.degrade.recipe import from_json
+from rass_bench.degrade.workers import map_in_processes
 from rass_bench.errors import UserError
 from rass_bench.images import read_image
 from rass_bench.labels import LabelEncoding, load_label_space, read_label_map
@@ -151,8 +153,13 @@ def start_and_stop(source, out, workers, signal_number):
         assert process.poll() is None, process.stderr.read().decode()
         assert time.monotonic() < deadline, "no image was finished"
         time.sleep(0.005)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    helpers = children.read_text().split() if children.is_file() else []
     process.send_signal(signal_number)
     process.communicate(timeout=60)
+    while any(Path(f"/proc/{helper}").exists() for helper in helpers):
+        assert time.monotonic() < deadline, "a worker outlived the run"
+        time.sleep(0.01)
     return process.returncode
 
 
@@ -175,6 +182,27 @@ def test_a_stopped_run_resumes_to_the_same_bytes(tmp_path, workers, signal_numbe
     degrade_dataset(source, "rass", 0, tmp_path / "whole", workers=2)
     assert len(steps) == 40
     assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_full_disk_leaves_a_folder_that_resumes(tmp_path):
+    source = make_source(tmp_path / "yard", count=4)
+    make_photo(9, 300, 400).save(source.samples[2].image, quality=92)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            degrade_dataset(source, "noise-5", 0, tmp_path / "out", on_error="skip")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "out/images/validation/photo02.png").exists()
+    degrade_dataset(source, "noise-5", 0, tmp_path / "out", resume=True)
+    degrade_dataset(source, "noise-5", 0, tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_killed_worker_is_told_as_such():
+    with pytest.raises(UserError, match="a worker process was killed"):
+        list(map_in_processes(signal.raise_signal, [signal.SIGKILL] * 2, workers=2))
 
 
 def test_resuming_a_finished_folder_mends_it(source, degraded, tmp_path):
@@ -227,7 +255,7 @@ def test_an_unreadable_photo_fails_or_is_skipped_by_name(tmp_path):
     source.samples[2].label.unlink()
     with pytest.raises(UserError, match=r"photo01\.jpg"):
         degrade_dataset(source, "rass", 0, tmp_path / "failed", workers=2)
-    result = degrade_dataset(source, "rass", 0, tmp_path / "out", workers=2, on_error="skip")
+    result = degrade_dataset(source, "rass", 0, tmp_path / "out", on_error="skip")
     assert [sample.id for sample in result.skipped] == ["photo01", "photo02"]
     assert "photo01.jpg" in result.skipped[0].reason
     assert "photo02.png" in result.skipped[1].reason
