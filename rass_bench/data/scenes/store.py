@@ -40,11 +40,12 @@ def render_split(spec: DatasetSpec, split: SplitSpec) -> Path:
     if split.count is None:
         raise UserError(f"split {split.name!r} has no number of images", spec.key, "Give it one.")
     root = cache_dir() / spec.name / spec.version
-    missing = _missing(root, split.name, split.count)
     manifest_path = root / f"manifest-{split.name}.json"
+    missing = _missing(root, split.name, split.count)
     if not missing and manifest_path.is_file():
         return root
     try:
+        root.mkdir(parents=True, exist_ok=True)
         manifest_path.unlink(missing_ok=True)
         _render_missing(root, split.name, missing)
         entries = tuple(_entry(root, split.name, index) for index in range(split.count))
@@ -128,11 +129,18 @@ def _render_missing(root: Path, split: str, indices: list[int]) -> None:
 
 
 def _follow(children: list[subprocess.Popen[bytes]], advance: Callable[[], None]) -> None:
-    """Count the lines that the workers print, one a scene, until all have ended well."""
+    """Read what the workers tell until all have ended well.
+
+    Raises:
+        OSError: a worker could not write a file.
+    """
     for child in children:
-        if child.stdout is not None:
-            for _ in child.stdout:
-                advance()
+        for line in child.stdout or ():
+            word, _, rest = line.decode().rstrip("\n").partition(" ")
+            if word == "failed":
+                number, _, file = rest.partition(" ")
+                raise OSError(int(number), os.strerror(int(number)), file)
+            advance()
         if child.wait() != 0:
             raise RuntimeError(f"a rendering process ended with code {child.returncode}")
 

@@ -1,4 +1,8 @@
-"""One rendering process: ``python -m rass_bench.data.scenes.worker ROOT SPLIT INDEX...``."""
+"""One rendering process: ``python -m rass_bench.data.scenes.worker ROOT SPLIT INDEX...``.
+
+It tells its parent in lines on standard output: ``done INDEX`` after each scene, or ``failed
+ERRNO FILE`` when a file cannot be written.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,18 @@ import sys
 from pathlib import Path
 
 from rass_bench.data.scenes.store import write_scene
-from rass_bench.errors import from_os_error
 
 
 def main(arguments: list[str]) -> int:
-    """Render the scenes named, printing one line after each. Returns the exit code."""
+    """Render the scenes named. Returns the exit code."""
     root, split, *indices = arguments
     for index in indices:
         try:
             write_scene(Path(root), split, int(index))
         except OSError as error:
-            sys.stderr.write(f"{from_os_error(error, root)}\n")
+            sys.stdout.write(f"failed {error.errno or 0} {error.filename or root}\n")
             return 1
-        sys.stdout.write(f"{index}\n")
+        sys.stdout.write(f"done {index}\n")
         sys.stdout.flush()
     return 0
 
