@@ -110,7 +110,7 @@ def test_listing_loads_nothing_heavy():
         ("nvidia/segformer-b0", "write transformers:nvidia/segformer-b0"),
         ("my_model.py", "write my_model.py:ClassName"),
         ("spandrel:/absent/x4.pth", "weights file not found"),
-        ("onnx:/absent/net.onnx", "needs a description beside it"),
+        ("onnx:/absent/net.onnx", "weights file not found"),
         ("/absent/my_model.py:Net", "plug-in file not found"),
     ],
 )

@@ -155,6 +155,7 @@ def test_a_missing_description_says_what_to_write(tmp_path):
 @pytest.mark.parametrize(("text", "message"), [("a: [", "no valid YAML"), ("- a", "a mapping")])
 def test_a_description_that_is_no_mapping(tmp_path, text, message):
     path = tmp_path / "net.onnx"
+    _pixel_classifier(path, channels=151)
     path.with_suffix(".yaml").write_text(text)
     with pytest.raises(UserError, match=message):
         OnnxSegmenter(path)
