@@ -1,5 +1,10 @@
 """Applying recipes: noise against theory, no colour cast, any size, the same bytes for ever."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +21,7 @@ from rass_bench.degrade.resampling import resize
 from rass_bench.images import read_image
 
 RASS = PRESETS.get("rass")
+PACKAGE = str(Path(__file__).resolve().parents[2])
 
 
 def generator(key=1):
@@ -177,6 +183,41 @@ def test_the_layout_in_memory_changes_no_byte():
         np.testing.assert_array_equal(apply(recipe, np.asfortranarray(photo)), expected)
         mirrored = np.ascontiguousarray(photo[:, ::-1])[:, ::-1]
         np.testing.assert_array_equal(apply(recipe, mirrored), expected)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from rass_bench.degrade.apply import apply
+from rass_bench.degrade.preset import PRESETS
+from rass_bench.degrade.recipe import sample
+
+photo = np.load(sys.argv[1])
+rass = PRESETS.get("rass")
+np.save(sys.argv[2], [apply(sample(rass, 0, str(i)), photo) for i in range(60)])
+"""
+
+
+@pytest.mark.slow
+def test_a_processor_without_vector_units_gives_the_same_bytes(tmp_path):
+    photo = np.kron(generator().integers(0, 256, (30, 41, 3)), np.ones((5, 5, 1))).astype(np.uint8)
+    np.save(tmp_path / "photo.npy", photo)
+    plain = {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "JSIMD_FORCENONE": "1",  # libjpeg-turbo
+        "OPENCV_IPP": "disabled",
+        "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX2,AVX,SSE4.2,SSE4.1",
+        "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX",
+    }
+    results = []
+    for number, settings_ in enumerate(({}, plain)):
+        out = tmp_path / f"{number}.npy"
+        command = [sys.executable, "-c", SCRIPT, tmp_path / "photo.npy", out]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": PACKAGE, **settings_})
+        results.append(np.load(out))
+    np.testing.assert_array_equal(results[1], results[0])
 
 
 def test_a_recipe_that_ends_at_another_size_is_refused():
