@@ -195,7 +195,16 @@ def _find_lq(root: Path, split: str) -> list[Sample]:
     photos = _images_by_id(folder)
     if not photos:
         raise UserError("no photos found", str(folder), "The layout is a folder of photos.")
-    return [Sample(id=key, image=path) for key, path in photos.items()]
+    clean_folder = root / CLEAN_FOLDER
+    clean = _images_by_id(clean_folder) if folder != root else {}
+    return [
+        Sample(
+            id=key,
+            image=path,
+            reference=_partner(clean, key, clean_folder) if clean else None,
+        )
+        for key, path in photos.items()
+    ]
 
 
 def _images_by_id(folder: Path) -> dict[str, Path]:

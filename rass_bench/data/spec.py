@@ -25,7 +25,8 @@ class Layout(StrEnum):
     """test_LR/NAME and test_HR/NAME: low- and high-resolution crops of the same name."""
 
     LQ = "lq"
-    """A folder of photos (or its subfolder images/) without any ground truth."""
+    """A folder of photos without any ground truth. Where they lie in a subfolder images/, one
+    named clean/ beside it may hold the clean photos that they were made from."""
 
     SCENES = "scenes"
     """The embedded data set: rendered on first use into the cache, in the ``ade`` layout."""

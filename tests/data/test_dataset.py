@@ -90,6 +90,13 @@ def test_any_folder_of_photos_is_a_data_set(tmp_path):
     ]
 
 
+def test_degraded_photos_without_labels_find_their_clean_ones(tmp_path):
+    photo(tmp_path / "images/a.png")
+    photo(tmp_path / "clean/a.jpg")
+    (sample,) = open_dataset("photos", tmp_path).samples
+    assert (sample.id, sample.reference) == ("a", tmp_path / "clean/a.jpg")
+
+
 def test_the_manifest_identifies_content_not_place(tmp_path):
     one = build_manifest(open_dataset(str(labelled_set(tmp_path / "one"))))
     other = build_manifest(open_dataset(str(labelled_set(tmp_path / "elsewhere"))))
