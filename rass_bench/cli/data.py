@@ -58,7 +58,7 @@ def check_command(
         if pixels.different:
             raise typer.Exit(1)
         console.print("  every scene has the published pixels")
-    if report.problems:
+    if report.problems or report.unpublished:
         raise typer.Exit(1)
     console.print("[green]Everything can be used.[/green]")
 
@@ -86,6 +86,10 @@ def _print_report(console: Console, opened: Dataset, report: DataReport) -> None
         console.print(
             f"  identity sha256 {report.manifest_sha256}", highlight=False, soft_wrap=True
         )
+    if report.unpublished == ():
+        console.print("  every file is the published one")
+    for name in report.unpublished or ():
+        console.print(f"  not the published file: {name}", markup=False, soft_wrap=True)
     for problem in report.problems:
         console.print(
             f"  {problem.id}: {problem.what} ({problem.where})", markup=False, soft_wrap=True

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rass_bench.data.dataset import Dataset, build_manifest
-from rass_bench.data.manifest import Sample
+from rass_bench.data.dataset import Dataset, build_manifest, manifest_name
+from rass_bench.data.manifest import Manifest, ManifestEntry, Sample, load_manifest
 from rass_bench.data.reading import read_reference, read_truth
+from rass_bench.data.spec import definitions_dir
 from rass_bench.errors import UserError
 from rass_bench.images import read_image
 from rass_bench.labels import IGNORE
@@ -37,6 +38,8 @@ class DataReport:
         class_images: images that each class occurs in, by class id; empty without labels.
         ignored_share: share of label pixels that are ignored, 0..1; None without labels.
         manifest_sha256: the data's identity, or None when there are problems.
+        unpublished: ids whose files are not those of the manifest that this package publishes;
+            None when it publishes none for the data set, or when there are problems.
     """
 
     found: int
@@ -46,6 +49,7 @@ class DataReport:
     class_images: tuple[int, ...]
     ignored_share: float | None
     manifest_sha256: str | None
+    unpublished: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def check_dataset(dataset: Dataset, advance: Callable[[], None]) -> DataReport:
     space = dataset.spec.labels
     histograms = np.stack([one.histogram for one in good]) if good else np.zeros((0, 256), np.int64)
     pixels = int(histograms.sum())
+    manifest = None if problems else build_manifest(dataset)
     return DataReport(
         found=len(dataset.samples),
         defined=dataset.split.count,
@@ -91,8 +96,24 @@ def check_dataset(dataset: Dataset, advance: Callable[[], None]) -> DataReport:
         if space
         else (),
         ignored_share=float(histograms[:, IGNORE].sum() / pixels) if space and pixels else None,
-        manifest_sha256=None if problems else build_manifest(dataset).sha256(),
+        manifest_sha256=manifest.sha256() if manifest else None,
+        unpublished=_unpublished(dataset, manifest) if manifest else None,
     )
+
+
+def _unpublished(dataset: Dataset, manifest: Manifest) -> tuple[str, ...] | None:
+    path = definitions_dir() / dataset.spec.name / manifest_name(dataset.split.name)
+    if not path.is_file():
+        return None
+    published = load_manifest(path)
+    if published.dataset != dataset.spec.key:
+        return None
+    known = {entry.id: _hashes(entry) for entry in published.entries}
+    return tuple(entry.id for entry in manifest.entries if known.get(entry.id) != _hashes(entry))
+
+
+def _hashes(entry: ManifestEntry) -> tuple[str | None, ...]:
+    return entry.image_sha256, entry.label_sha256, entry.reference_sha256
 
 
 def _look(dataset: Dataset, sample: Sample) -> _Seen:

@@ -1,5 +1,7 @@
 """`data check` names every sample that a run would stumble over."""
 
+import shutil
+
 import numpy as np
 from PIL import Image
 
@@ -38,6 +40,23 @@ def test_every_bad_file_is_named_with_its_reason(tmp_path):
     assert "3 x 3 pixels, the photo 16 x 12" in reasons["p2"]
     assert "label value 151" in reasons["p3"]
     assert report.manifest_sha256 is None
+
+
+def test_the_real_crops_are_the_published_ones_and_a_changed_one_is_named(shared_data, tmp_path):
+    shutil.copytree(shared_data("realsr") / "test_LR", tmp_path / "test_LR")
+    shutil.copytree(shared_data("realsr") / "test_HR", tmp_path / "test_HR")
+    dataset = open_dataset("realsr", tmp_path)
+    assert check_dataset(dataset, advance=lambda: None).unpublished == ()
+    path = tmp_path / "test_HR/Canon_021_LR4.png"
+    path.chmod(0o600)
+    pixels = np.array(Image.open(path))
+    pixels[7, 7, 1] ^= 1
+    Image.fromarray(pixels).save(path)
+    assert check_dataset(dataset, advance=lambda: None).unpublished == ("Canon_021_LR4",)
+
+
+def test_a_set_without_published_hashes_is_not_compared(tmp_path):
+    assert check(labelled_set(tmp_path)).unpublished is None
 
 
 def test_progress_counts_every_sample(tmp_path):
