@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from rass_bench.data.spec import Layout, load_spec, parse_spec, spec_names
+from rass_bench.data.spec import Layout, definitions_dir, load_spec, parse_spec, spec_names
 from rass_bench.errors import UserError
 
 GOOD = {
@@ -123,3 +123,10 @@ def test_a_shipped_name_wins_over_a_folder_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_spec("camvid").name == "camvid"
     assert load_spec("./camvid").name == "mine"
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_every_shipped_definition_has_a_card(name):
+    card = (definitions_dir() / name / "README.md").read_text("utf-8")
+    assert card.startswith(f"# {name}")
+    assert len(card.splitlines()) > 5
