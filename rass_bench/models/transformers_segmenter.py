@@ -143,6 +143,8 @@ def _load_network(checkpoint: Checkpoint) -> Any:
     import torch
     import transformers
 
+    # Its bar is drawn into logs and pipes too, where it hides what matters.
+    transformers.utils.logging.disable_progress_bar()
     network = getattr(transformers, PUBLISHED[checkpoint.model_type].network)
     try:
         model, report = network.from_pretrained(
