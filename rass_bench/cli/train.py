@@ -13,7 +13,8 @@ from rass_bench.cli.progress import progress_bar
 EXAMPLES = """[bold]Example[/bold]
 
 A small SegFormer on the rendered scenes:
-[cyan]rass-bench train segmenter --dataset scenes --split train --steps 1500 --out my-segformer[/cyan]
+[cyan]rass-bench train segmenter --dataset scenes --split train --steps 4500
+--out my-segformer[/cyan]
 
 Measure it: [cyan]rass-bench run --model transformers:my-segformer[/cyan]
 """
@@ -32,7 +33,7 @@ def segmenter_command(
     dataset: DatasetOption = "scenes",
     data_root: DataRootOption = None,
     split: SplitOption = "train",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 1500,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 4500,
     seed: SeedOption = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
 ) -> None:

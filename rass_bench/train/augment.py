@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from rass_bench.labels import IGNORE
 
-SCALES = (0.75, 1.6)
+SCALES = (0.9, 1.3)
 """Range of the random scale."""
 
-JITTER = 0.25
+JITTER = 0.15
 """Largest relative change of brightness, contrast and saturation."""
 
 
