@@ -42,15 +42,15 @@ def comparison_table(records: Sequence[tuple[str, RunRecord]], metrics: Sequence
         metrics: metric ids in column order.
     """
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("run", min_width=24, overflow="fold")
+    table.add_column("run", min_width=22, overflow="fold")
     for name in metrics:
         higher = any(
             record.metrics[name].higher_is_better for _, record in records if name in record.metrics
         )
         heading = _heading(name, higher_is_better=higher)
         table.add_column(heading.replace("/", "/\n"), justify="right", no_wrap=True)
-    table.add_column("images\n/s", justify="right")
-    table.add_column("images", justify="right")
+    table.add_column("fps", justify="right")
+    table.add_column("n", justify="right")
     for label, record in records:
         cells = [_cell(name, record.metrics.get(name)) for name in metrics]
         fps = "–" if record.timing.fps is None else f"{record.timing.fps:.3g}"
@@ -83,11 +83,13 @@ def show_value(name: str, metric: MetricValue) -> str:
 
 
 def show_interval(name: str, metric: MetricValue) -> str:
-    """The interval in the same unit; – where there is none."""
+    """The interval in the same unit with a digit less; – where there is none."""
     if metric.ci95 is None:
         return "–"
     low, high = metric.ci95
-    return f"{_number(name, low)}–{_number(name, high)}"
+    digits = 1 if name in PERCENT else 2 if abs(high) >= 10 else 3
+    unit = 100 if name in PERCENT else 1
+    return f"{low * unit:.{digits}f}–{high * unit:.{digits}f}"
 
 
 def _heading(name: str, *, higher_is_better: bool) -> str:
