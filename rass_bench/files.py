@@ -26,18 +26,23 @@ def write_bytes(path: Path, content: bytes) -> None:
     A kill between any two instructions leaves at most a stray ``.tmp`` file beside it.
 
     Raises:
-        OSError: the write failed; the old file is untouched and the temporary one removed.
+        OSError: the write failed, with ``filename`` set; the old file is untouched and the
+            temporary one removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # The name is hashed: with more added to it, a long one would exceed the file system's limit.
+    digest = sha256_bytes(os.fsencode(path.name))[:16]
+    temporary = path.with_name(f".{digest}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a failed write tells none, a failed open the temporary one
         raise
 
 

@@ -40,9 +40,22 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
     )
-    assert "File too large" in done.stderr
+    assert f"File too large: {str(path)!r}" in done.stderr
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failed_write_names_the_file(tmp_path):
+    (tmp_path / "file").mkdir()
+    with pytest.raises(OSError) as caught:  # noqa: PT011
+        write_bytes(tmp_path / "file", b"new")
+    assert caught.value.filename == str(tmp_path / "file")
+
+
+def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path):
+    path = tmp_path / ("n" * os.pathconf(tmp_path, "PC_NAME_MAX"))
+    write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
 
 
 def test_a_kill_in_the_middle_of_many_writes_never_leaves_half_a_file(tmp_path):
