@@ -59,13 +59,63 @@ def read_json(path: Path) -> Any:
         UserError: the file is missing or no valid JSON.
     """
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except FileNotFoundError:
         raise UserError("file not found", str(path), "Check the path.") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(
             f"no valid JSON: {error}", str(path), "Restore or remove the file."
         ) from None
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Read JSON from a stranger.
+
+    Raises:
+        ValueError: no JSON, no UTF-8, or nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Raises:
+        FileNotFoundError: no such file.
+        UserError: no valid YAML, or no mapping.
+    """
+    try:
+        document = parse_yaml(path.read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"no valid YAML: {error}", str(path), "Correct the file.") from None
+    if not isinstance(document, dict):
+        raise UserError("a mapping was expected", str(path), "Write `key: value` lines.")
+    return document
+
+
+def parse_yaml(text: str) -> Any:
+    """Read YAML from a stranger: plain values alone, and no aliases.
+
+    A few lines of aliases to aliases stand for more text than memory holds as soon as a message
+    shows the value, and nothing that is read here needs them.
+
+    Raises:
+        ValueError: no YAML, a tag or an alias, or nested too deeply.
+    """
+    # Imported here: `--help` reads no YAML.
+    import yaml
+
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise ValueError("aliases (*name) are not read; write the value out")
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def sha256_bytes(content: bytes) -> str:
@@ -93,10 +143,18 @@ def inside(root: Path, relative: str) -> Path:
     of the root is an attack or a mistake.
 
     Raises:
-        UserError: the path leaves the root.
+        UserError: the path leaves the root, or is one that no file can have.
     """
     path = root / relative
-    if not path.resolve().is_relative_to(root.resolve()):
+    try:
+        is_inside = path.resolve().is_relative_to(root.resolve())
+    except (ValueError, RuntimeError) as error:  # a zero byte; links that lead in a circle
+        raise UserError(
+            f"the path {relative!r} can name no file: {error}",
+            str(root),
+            "The manifest or record that names it was edited or damaged.",
+        ) from None
+    if not is_inside:
         raise UserError(
             f"the path {relative!r} leads out of the folder",
             str(root),

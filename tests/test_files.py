@@ -13,6 +13,7 @@ from rass_bench.files import (
     canonical_json,
     inside,
     read_json,
+    read_yaml,
     sha256_bytes,
     write_bytes,
     write_json,
@@ -47,7 +48,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path):
 
 def test_a_failed_write_names_the_file(tmp_path):
     (tmp_path / "file").mkdir()
-    with pytest.raises(OSError) as caught:  # noqa: PT011
+    with pytest.raises(OSError) as caught:
         write_bytes(tmp_path / "file", b"new")
     assert caught.value.filename == str(tmp_path / "file")
 
@@ -95,6 +96,18 @@ def test_a_link_that_leaves_the_root_is_refused(tmp_path):
         inside(root, "link/secret")
 
 
+@pytest.mark.parametrize("impossible", ["a\0b", "lone surrogate \ud800"])
+def test_a_path_that_no_file_can_have_is_refused(tmp_path, impossible):
+    with pytest.raises(UserError, match="can name no file"):
+        inside(tmp_path, impossible)
+
+
+def test_links_that_lead_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match="can name no file"):
+        inside(tmp_path, "loop")
+
+
 def test_a_path_inside_is_joined(tmp_path):
     assert inside(tmp_path, "a/b.png") == tmp_path / "a" / "b.png"
 
@@ -110,6 +123,41 @@ def test_broken_json_is_named(tmp_path):
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(UserError, match=r"no valid JSON.*x\.json"):
         read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff", b"[" * 100_000, b"9" * 5000], ids=["no UTF-8", "deep", "huge number"]
+)
+def test_hostile_json_is_named(tmp_path, content):
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"no valid JSON.*x\.json"):
+        read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "key: [",
+        "\0",
+        "key: " + "[" * 3000 + "]" * 3000,
+        "key: 2020-13-45",  # a date that the YAML library fails at
+        "key: " + "9" * 5000,
+        "a: &a [x, x]\nb: &b [*a, *a]\ntitle: [*b, *b]",
+        "key: &key [*key]",
+        "key: !!python/object/apply:os.getcwd []",
+    ],
+)
+def test_hostile_yaml_is_named(tmp_path, text):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"(?s)no valid YAML.*x\.yaml"):
+        read_yaml(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- a", "word"])
+def test_yaml_without_a_mapping_is_named(tmp_path, text):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(UserError, match="a mapping was expected"):
+        read_yaml(tmp_path / "x.yaml")
 
 
 def test_canonical_json_does_not_depend_on_the_order_of_keys():

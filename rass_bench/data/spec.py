@@ -7,10 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import rass_bench
 from rass_bench.errors import UserError, suggest
+from rass_bench.files import read_yaml
 from rass_bench.labels import LabelEncoding, LabelSpace, load_label_space
 
 
@@ -141,12 +140,7 @@ def parse_spec(path: Path) -> DatasetSpec:
     Raises:
         UserError: unknown or missing key, wrong type, unknown label space.
     """
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"no valid YAML: {error}", str(path), "Correct the file.") from None
-    if not isinstance(raw, dict):
-        raise UserError("a mapping was expected", str(path), "Write `key: value` lines.")
+    raw = read_yaml(path)
     known = {field.name for field in fields(DatasetSpec)}
     required = {field.name for field in fields(DatasetSpec)[:8]}
     for key in raw:

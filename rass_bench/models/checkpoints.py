@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rass_bench.errors import UserError, suggest
-from rass_bench.files import read_json, sha256_file
+from rass_bench.files import parse_yaml, read_json, sha256_file
 from rass_bench.labels import label_space_names, load_label_space
 from rass_bench.models.published import PUBLISHED
 from rass_bench.weights import REVISION_DIGITS, check_weights_file
@@ -196,8 +194,8 @@ def _licence(card: Path) -> str:
         return "not stated"
     header = re.match(r"---\s*\n(.*?)\n---", card.read_text("utf-8", errors="replace"), re.DOTALL)
     try:
-        stated = yaml.safe_load(header.group(1)) if header else None
-    except yaml.YAMLError:
+        stated = parse_yaml(header.group(1)) if header else None
+    except ValueError:
         return "not stated"
     return str(stated.get("license", "not stated")) if isinstance(stated, dict) else "not stated"
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from rass_bench.errors import UserError, require_package, suggest
-from rass_bench.files import sha256_file
+from rass_bench.files import read_yaml, sha256_file
 from rass_bench.labels import load_label_space
 from rass_bench.models.protocols import (
     Image,
@@ -258,18 +257,13 @@ def _open_session(path: Path, threads: int) -> Any:
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        return read_yaml(path)
     except FileNotFoundError:
         raise UserError(
             "an ONNX network needs a description beside it",
             str(path),
             f"Write it with the keys {', '.join(_REQUIRED)}; see OnnxDescription.",
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"no valid YAML: {error}", str(path), "Correct the file.") from None
-    if not isinstance(raw, dict):
-        raise UserError("a mapping was expected", str(path), "Write `key: value` lines.")
-    return raw
 
 
 def _triple(raw: dict[str, Any], key: str, path: Path) -> tuple[float, float, float]:
