@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rass_bench.data.dataset import Dataset
+from rass_bench.data.reading import read_truth
 from rass_bench.errors import UserError, require_package
 from rass_bench.images import read_image
-from rass_bench.labels import IGNORE, LabelSpace, read_label_map
+from rass_bench.labels import IGNORE, LabelSpace
 from rass_bench.randomness import generator
 from rass_bench.train.checkpoint import MEAN, STD, save_segmenter, scored
 
@@ -121,7 +121,7 @@ def train_segmenter(
     set_threads(threads)
     network = build_network(space, seed)
     settings = Settings(steps, seed, batch_size, learning_rate, threads)
-    losses, cpu_seconds = _optimize(network, dataset, space, settings, advance)
+    losses, cpu_seconds = _optimize(network, dataset, settings, advance)
     run = TrainingRun(
         dataset=dataset.spec.key,
         split=dataset.split.name,
@@ -193,7 +193,6 @@ def learning_rate_at(step: int, steps: int, highest: float) -> float:
 def _optimize(
     network: Any,
     dataset: Dataset,
-    space: LabelSpace,
     settings: Settings,
     advance: Callable[[], None],
 ) -> tuple[list[float], float]:
@@ -207,7 +206,7 @@ def _optimize(
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate_at(step, settings.steps, settings.learning_rate)
-        pixels, labels = _batch(dataset, space, settings, step)
+        pixels, labels = _batch(dataset, settings, step)
         loss = _loss(network(pixel_values=pixels).logits, labels)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -230,9 +229,7 @@ def _loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return cross_entropy(logits, middle, ignore_index=IGNORE)
 
 
-def _batch(
-    dataset: Dataset, space: LabelSpace, settings: Settings, step: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _batch(dataset: Dataset, settings: Settings, step: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Crops float32 (N, 3, CROP, CROP), normalised, and labels int64 (N, CROP, CROP)."""
     import torch
 
@@ -242,7 +239,8 @@ def _batch(
     mean, std = np.array(MEAN, dtype=np.float32), np.array(STD, dtype=np.float32)
     crops, maps = [], []
     for place in range(step * size, (step + 1) * size):
-        image, labels = _read(dataset, space, _drawn(len(dataset.samples), seed, place))
+        sample = dataset.samples[_drawn(len(dataset.samples), seed, place)]
+        image, labels = read_image(sample.image), read_truth(dataset, sample)
         rng = generator(seed, f"crop-{place}", "train/augment")
         crop, crop_labels = random_crop(image, labels, CROP, rng)
         crops.append((crop - mean) / std)
@@ -256,22 +254,6 @@ def _drawn(count: int, seed: int, place: int) -> int:
     epoch, position = divmod(place, count)
     order = generator(seed, f"epoch-{epoch}", "train/order").permutation(count)
     return int(order[position])
-
-
-def _read(
-    dataset: Dataset, space: LabelSpace, index: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    sample, encoding = dataset.samples[index], dataset.spec.label_encoding
-    if sample.label is None or encoding is None:
-        raise UserError("a photo without labels", str(sample.image), "Train on labelled photos.")
-    image, labels = read_image(sample.image), read_label_map(sample.label, space, encoding)
-    if image.shape[:2] != labels.shape:
-        raise UserError(
-            f"photo {image.shape[:2]} and label map {labels.shape} differ in size",
-            str(sample.label),
-            "Remove the pair or make the label map again.",
-        )
-    return image, labels
 
 
 def _label_space(dataset: Dataset) -> LabelSpace:
