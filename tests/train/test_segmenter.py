@@ -34,11 +34,16 @@ def weights_after(dataset, out, seed):
 def test_a_few_steps_reduce_the_loss(tiny, tmp_path):
     steps = []
     run = train_segmenter(
-        tiny, tmp_path / "out", steps=20, batch_size=4, advance=lambda: steps.append(1)
+        tiny,
+        tmp_path / "out",
+        steps=14,
+        batch_size=2,
+        learning_rate=3e-3,
+        advance=lambda: steps.append(1),
     )
-    assert len(steps) == len(run.losses) == 20
+    assert len(steps) == len(run.losses) == 14
     assert run.losses[0] == pytest.approx(np.log(150), abs=0.6), "chance among 150 classes"
-    assert np.mean(run.losses[-3:]) < 0.7 * run.losses[0]
+    assert np.mean(run.losses[-3:]) < 0.6 * run.losses[0]
     assert run.parameters <= 1_500_000
 
 
