@@ -17,12 +17,18 @@ from rass_bench.errors import UserError
 from rass_bench.labels import load_label_space
 
 # Each of these registers itself; none imports anything heavy before a model is loaded.
-from rass_bench.models import classical, onnx_segmenter, spandrel_restorer, transformers_segmenter
+from rass_bench.models import (
+    classical,
+    onnx_segmenter,
+    shipped,
+    spandrel_restorer,
+    transformers_segmenter,
+)
 from rass_bench.models.protocols import ModelSpec, Restorer, Segmenter
 from rass_bench.models.registry import ADAPTERS, MODELS, Adapter, Kind, ModelEntry, Runtime
 from rass_bench.registry import load_from_file
 
-BUILT_IN = (classical, onnx_segmenter, spandrel_restorer, transformers_segmenter)
+BUILT_IN = (classical, onnx_segmenter, shipped, spandrel_restorer, transformers_segmenter)
 """The modules that register the package's own models and adapters."""
 
 
