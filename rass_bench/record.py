@@ -13,6 +13,7 @@ from typing import Any
 
 from rass_bench.errors import UserError
 from rass_bench.files import read_json, write_json
+from rass_bench.structure import build
 
 RECORD_SCHEMA = 1
 RECORD_NAME = "record.json"
@@ -86,7 +87,7 @@ class ModelFacts:
     revision: str
     title: str
     licence: str
-    size_rule: dict[str, int | None]
+    size_rule: dict[str, Any]
     scale: int
     weights_url: str | None
     weights_sha256: str | None
@@ -228,28 +229,6 @@ def load_record(folder: Path) -> RunRecord:
             "Update rass-bench.",
         )
     try:
-        return _from_json(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"malformed record: {type(error).__name__}: {error}", str(path), "Restore the file."
-        ) from None
-
-
-def _from_json(document: dict[str, Any]) -> RunRecord:
-    nested: dict[str, Any] = {
-        "partial_because": tuple(document["partial_because"]),
-        "dataset": DatasetFacts(**document["dataset"]),
-        "model": ModelFacts(**document["model"]),
-        "restorer": ModelFacts(**document["restorer"]) if document["restorer"] else None,
-        "metrics": {key: _metric(entry) for key, entry in document["metrics"].items()},
-        "per_class": {key: tuple(values) for key, values in document["per_class"].items()},
-        "not_scored": tuple(NotScored(**entry) for entry in document["not_scored"]),
-        "timing": Timing(**document["timing"]),
-        "environment": Environment(**document["environment"]),
-    }
-    return RunRecord(**{**document, **nested})
-
-
-def _metric(entry: dict[str, Any]) -> MetricValue:
-    low_high = entry["ci95"]
-    return MetricValue(**{**entry, "ci95": (low_high[0], low_high[1]) if low_high else None})
+        return build(RunRecord, document, "the record")
+    except ValueError as error:
+        raise UserError(f"malformed record: {error}", str(path), "Restore the file.") from None

@@ -101,6 +101,11 @@ def test_a_record_of_schema_1_loads_and_is_written_back_unchanged(tmp_path):
         ({"dataset": {"name": "x"}}, "malformed record"),
         ({"metrics": []}, "malformed record"),
         ({"surprise": 1}, "malformed record.*surprise"),
+        ({"scored": "two"}, "malformed record: scored is 'two', not int"),
+        ({"arguments_resolved": None}, "malformed record: arguments_resolved is None"),
+        ({"metrics": {"macc": None}}, r"malformed record: metrics\['macc'\] is None"),
+        ({"timing": {**SCHEMA_1["timing"], "fps": "fast"}}, "malformed record: fps is 'fast'"),
+        ({"dataset": {**SCHEMA_1["dataset"], "split": 5}}, "malformed record: split is 5"),
     ],
 )
 def test_a_record_that_cannot_be_read_says_why(tmp_path, changes, words):

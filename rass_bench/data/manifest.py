@@ -8,6 +8,7 @@ from typing import Any
 
 from rass_bench.errors import UserError
 from rass_bench.files import canonical_json, inside, read_json, sha256_bytes, write_json
+from rass_bench.structure import build
 
 MANIFEST_SCHEMA = 1
 
@@ -83,6 +84,17 @@ class Manifest:
         write_json(path, document)
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """A manifest as :meth:`Manifest.save` writes it."""
+
+    schema_version: int
+    dataset: str
+    split: str
+    sha256: str
+    entries: tuple[ManifestEntry, ...]
+
+
 def load_manifest(path: Path) -> Manifest:
     """Read a manifest and check that its paths stay inside the folder and its hash is its own.
 
@@ -90,27 +102,23 @@ def load_manifest(path: Path) -> Manifest:
         UserError: malformed, of a newer schema, hostile paths, or edited by hand.
     """
     document = read_json(path)
-    try:
-        if document["schema_version"] > MANIFEST_SCHEMA:
-            raise UserError(
-                f"manifest schema {document['schema_version']} is newer than this program's "
-                f"{MANIFEST_SCHEMA}",
-                str(path),
-                "Update rass-bench.",
-            )
-        manifest = Manifest(
-            dataset=document["dataset"],
-            split=document["split"],
-            entries=tuple(ManifestEntry(**entry) for entry in document["entries"]),
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(version, int) and version > MANIFEST_SCHEMA:
+        raise UserError(
+            f"manifest schema {version} is newer than this program's {MANIFEST_SCHEMA}",
+            str(path),
+            "Update rass-bench.",
         )
-        stated = document["sha256"]
-    except (KeyError, TypeError) as error:
+    try:
+        stored = build(_Stored, document, "the manifest")
+    except ValueError as error:
         raise UserError(f"malformed manifest: {error}", str(path), "Make it again.") from None
+    manifest = Manifest(stored.dataset, stored.split, stored.entries)
     for entry in manifest.entries:
         for relative in (entry.image, entry.label, entry.reference):
             if relative is not None:
                 inside(path.parent, relative)
-    if stated != manifest.sha256():
+    if stored.sha256 != manifest.sha256():
         raise UserError(
             "the manifest's hash does not fit its entries",
             str(path),

@@ -19,8 +19,17 @@ from rass_bench.degrade.recipe import sample as sample_recipe
 from rass_bench.degrade.recipe import to_json
 from rass_bench.degrade.workers import map_in_processes
 from rass_bench.errors import UserError
-from rass_bench.files import inside, read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from rass_bench.files import (
+    inside,
+    parse_json,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    write_bytes,
+    write_json,
+)
 from rass_bench.images import read_image, write_image
+from rass_bench.structure import build
 
 ORIGIN_FILE = "degradation.json"
 """What the folder is made from: source, split, preset and seed; the first file written."""
@@ -227,6 +236,8 @@ def _check_origin(origin: dict[str, Any], out: Path) -> None:
             "the folder is not empty and no degraded data set", str(out), "Choose a new folder."
         )
     found = read_json(out / ORIGIN_FILE)
+    if not isinstance(found, dict):
+        raise UserError("the file is damaged", str(out / ORIGIN_FILE), "Choose a new folder.")
     differing = [key for key in origin if found.get(key) != origin[key]]
     if differing:
         changes = ", ".join(f"{key} {found.get(key)}, now {origin[key]}" for key in differing)
@@ -246,8 +257,8 @@ def _known_entries(out: Path, split: SplitSpec) -> list[ManifestEntry]:
     entries = []
     for line in (out / JOURNAL_FILE).read_text("utf-8", errors="replace").splitlines():
         try:
-            entries.append(ManifestEntry(**json.loads(line)))
-        except (ValueError, TypeError):
+            entries.append(build(ManifestEntry, parse_json(line)))
+        except ValueError:
             continue  # half a line of a killed run: its image is made again
     return entries
 

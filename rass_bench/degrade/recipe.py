@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -24,6 +24,7 @@ from rass_bench.degrade.preset import (
 )
 from rass_bench.errors import UserError
 from rass_bench.randomness import generator
+from rass_bench.structure import build
 
 T = TypeVar("T")
 
@@ -255,7 +256,7 @@ def from_json(document: Any, where: str) -> Recipe:
         values = dict(document)
         del values["schema_version"]
         values["steps"] = tuple(_parse_step(step) for step in values["steps"])
-        return _build(Recipe, values)
+        return build(Recipe, values, "the recipe")
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"malformed recipe: {error}", where, "It was edited or damaged; make it again."
@@ -264,31 +265,7 @@ def from_json(document: Any, where: str) -> Recipe:
 
 def _parse_step(document: dict[str, Any]) -> Step:
     values = dict(document)
-    kind = _STEP_NAMES[values.pop("step")]
-    if kind is Blur:
-        kernel = dict(values["kernel"])
-        kernel["kind"] = KernelKind(kernel["kind"])
-        values["kernel"] = _build(Kernel, kernel)
-    if kind is Resize:
-        values["mode"] = ResizeMode(values["mode"])
-    return _build(kind, values)
-
-
-def _build(kind: type[T], values: dict[str, Any]) -> T:
-    """Make a dataclass from JSON values, whose types are checked against its annotations."""
-    for field in fields(kind):  # type: ignore[arg-type]
-        value = values.get(field.name)
-        expected = str(field.type)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        wrong = (
-            (expected.startswith("float") and value is not None and not is_number)
-            or (expected == "int" and (not is_number or isinstance(value, float)))
-            or (expected == "bool" and not isinstance(value, bool))
-            or (expected == "str" and not isinstance(value, str))
-        )
-        if wrong:
-            raise TypeError(f"{field.name} is {value!r}, not {expected}")
-    return kind(**values)
+    return build(_STEP_NAMES[values.pop("step")], values, "a step")
 
 
 def describe(recipe: Recipe) -> list[str]:

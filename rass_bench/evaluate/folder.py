@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from rass_bench.errors import UserError
-from rass_bench.files import inside, read_json, sha256_file, write_bytes, write_json
+from rass_bench.files import inside, parse_json, read_json, sha256_file, write_bytes, write_json
 from rass_bench.record import RECORD_NAME, NotScored
+from rass_bench.structure import build
 
 PLAN, JOURNAL, PREDICTIONS, PER_IMAGE = (
     "plan.json",
@@ -82,6 +83,8 @@ class RunFolder:
             write_json(path, plan)
             return
         earlier = read_json(path)
+        if not isinstance(earlier, dict):
+            raise UserError("the plan is damaged", str(path), "Choose another --out.")
         for key in sorted(plan.keys() | earlier.keys()):
             if plan.get(key) != earlier.get(key):
                 raise UserError(
@@ -102,10 +105,10 @@ class RunFolder:
         done: dict[str, Done] = {}
         if not path.is_file():
             return done
-        for line in path.read_text("utf-8").splitlines():
+        for line in path.read_text("utf-8", errors="replace").splitlines():
             try:
-                entry = Done(**json.loads(line))
-            except (ValueError, TypeError):
+                entry = build(Done, parse_json(line))
+            except ValueError:
                 continue  # the line that a kill cut short: its image is simply made again
             done[entry.id] = entry
         return {

@@ -18,7 +18,7 @@ from rass_bench.data.dataset import open_dataset
 from rass_bench.data.manifest import load_manifest
 from rass_bench.data.spec import Layout
 from rass_bench.degrade.apply import apply
-from rass_bench.degrade.dataset import JOURNAL_FILE, degrade_dataset
+from rass_bench.degrade.dataset import JOURNAL_FILE, ORIGIN_FILE, degrade_dataset
 from rass_bench.degrade.recipe import from_json
 from rass_bench.degrade.workers import map_in_processes
 from rass_bench.errors import UserError
@@ -176,7 +176,7 @@ def test_a_stopped_run_resumes_to_the_same_bytes(tmp_path, workers, signal_numbe
     # As if the machine had lost power while writing: an image and the journal are cut short.
     finished[0].write_bytes(finished[0].read_bytes()[:100])
     with (out / JOURNAL_FILE).open("ab") as journal:
-        journal.write(b'{"id": "photo')
+        journal.write(b'{"id": ["no text"]}\n\xff\n' + b"[" * 100_000 + b'\n{"id": "photo')
     steps = []
     degrade_dataset(source, "rass", 0, out, resume=True, advance=lambda: steps.append(1))
     degrade_dataset(source, "rass", 0, tmp_path / "whole", workers=2)
@@ -240,6 +240,12 @@ def test_resume_names_what_differs(source, degraded, preset, seed, message):
     with pytest.raises(UserError, match=message):
         degrade_dataset(source, preset, seed, degraded[0], resume=True)
     assert contents(degraded[0]) == before
+
+
+def test_an_origin_that_is_none_is_named(source, tmp_path):
+    (tmp_path / ORIGIN_FILE).write_text("[]")
+    with pytest.raises(UserError, match=f"damaged.*{ORIGIN_FILE}"):
+        degrade_dataset(source, "rass", 0, tmp_path, resume=True)
 
 
 def test_pairs_are_refused(source, tmp_path):

@@ -309,7 +309,7 @@ def test_words_say_what_is_done():
         (lambda d: d["steps"][0]["kernel"].update(size=8), "kernel size 8 is not odd"),
         (lambda d: d["steps"][0]["kernel"].update(kind="box"), "box"),
         (lambda d: d["steps"][0]["kernel"].update(sigma_x="wide"), "sigma_x is 'wide'"),
-        (lambda d: d["steps"][1].update(scale=float("nan")), "scale nan is outside"),
+        (lambda d: d["steps"][1].update(scale=float("nan")), "scale is nan, not a finite number"),
         (lambda d: d["steps"][1].update(of_original=1), "of_original is 1, not bool"),
         (lambda d: d["steps"][3].update(quality=101), "quality 101 is outside 1..100"),
         (lambda d: d.update(steps=7), "malformed recipe"),

@@ -223,6 +223,26 @@ def test_a_damaged_prediction_is_made_again_on_resume(measure):
     assert after.files["predictions.json"] == before.files["predictions.json"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [b"\xff\xfe", b"null", b"[" * 100_000, b'{"id": ["p0"], "seconds": 1}', b'{"seconds": NaN}'],
+    ids=["bytes", "null", "deep", "types", "NaN"],
+)
+def test_garbage_in_the_journal_is_passed_over_on_resume(measure, line):
+    first, out = measure()
+    with (out / "journal.jsonl").open("ab") as journal:
+        journal.write(line + b"\n")
+    again, _ = measure(resume=True)
+    assert again.metrics == first.metrics
+
+
+def test_a_plan_that_is_no_plan_is_named(measure):
+    _, out = measure()
+    (out / "plan.json").write_text("[]")
+    with pytest.raises(UserError, match=r"plan.*plan\.json"):
+        measure(resume=True)
+
+
 def test_a_photo_that_changed_since_is_predicted_again_on_resume(measure, data):
     measure()
     photo = np.array(Image.open(data / "images/test/p0.png"))
