@@ -125,8 +125,8 @@ pipeline_tag: image-segmentation
 
 # A small SegFormer trained on {run.dataset}
 
-A demonstration baseline. It is trained from random weights on rendered scenes and says nothing
-about how a network does on real photos.
+A demonstration baseline, trained from random weights. What it scores on rendered scenes says
+nothing about real photos.
 
 | | |
 |---|---|
@@ -145,7 +145,8 @@ Trained by
     {command}
 
 Input: RGB in 0..1, short side {TEST_SIDE}, normalised with the mean and deviation of
-`preprocessor_config.json`. Output: 150 classes of ADE20K, of which the scenes hold 21.
+`preprocessor_config.json`. Output: the classes of `config.json`; those that the training set
+lacks are never learned.
 """
 
 
