@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,24 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from rass_bench.errors import UserError
+from rass_bench.errors import UserError, from_os_error
 from rass_bench.files import write_bytes
 
 MAX_PIXELS = 200_000_000
 """Images that declare more pixels than this are refused before they are decoded."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a photo upright, by EXIF orientation (EXIF 2.3, tag 0x0112)."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -25,7 +37,7 @@ def open_image(path: Path) -> Image.Image:
     """Decode an image file completely, in the file's own mode.
 
     Raises:
-        UserError: missing, truncated, no image, or more than ``MAX_PIXELS`` pixels.
+        UserError: missing, unreadable, truncated, no image, or more than ``MAX_PIXELS`` pixels.
     """
     with _named_failures(path):
         image = Image.open(path)
@@ -43,7 +55,10 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         UserError: see :func:`open_image`; also for float images.
     """
-    image = ImageOps.exif_transpose(open_image(path))
+    image = open_image(path)
+    turn = _TURNS.get(orientation(image, path))
+    if turn is not None:
+        image = image.transpose(turn)
     if image.mode.startswith("I"):
         wide = np.asarray(image).astype(np.int64)
         if wide.min() < 0 or wide.max() > 65535:
@@ -65,10 +80,23 @@ def oriented_size(path: Path) -> tuple[int, int]:
     """
     with _named_failures(path), Image.open(path) as image:
         _refuse_bomb(image, path)
+        if image.format == "TIFF":
+            image.load()  # Pillow turns TIFF files itself, and tells the size before that as after
         width, height = image.size
-        # For PNG this decodes the pixels, since EXIF may follow them.
-        sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        sideways = orientation(image, path) in (5, 6, 7, 8)
     return (height, width) if sideways else (width, height)
+
+
+def orientation(image: Image.Image, path: Path) -> int:
+    """The EXIF orientation that is still to be applied to an open image; 1 is upright.
+
+    Raises:
+        UserError: the EXIF data cannot be read.
+    """
+    with _named_failures(path):
+        # For PNG this decodes the pixels, since EXIF may follow them.
+        stated = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return stated if stated in _TURNS else 1
 
 
 def image_png(image: NDArray[np.uint8]) -> bytes:
@@ -108,9 +136,9 @@ def _named_failures(path: Path) -> Iterator[None]:
         raise UserError(
             "no image, or one of an unknown format", str(path), "Replace or remove the file."
         ) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise
+            raise from_os_error(error, str(path)) from None
         raise UserError(
             f"the image cannot be decoded: {error}", str(path), "Fetch the file again or remove it."
         ) from None

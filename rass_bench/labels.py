@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rass_bench.errors import UserError, suggest
-from rass_bench.images import open_image
+from rass_bench.images import open_image, orientation
 
 IGNORE = 255
 """The only ignore id. It never stands for a class, and no prediction may hold it."""
@@ -128,9 +128,22 @@ def read_label_map(path: Path, space: LabelSpace, encoding: LabelEncoding) -> ND
     A palette PNG gives its indices, not its colours. 16-bit files are read when their values fit.
 
     Raises:
-        UserError: colour image, value outside the encoding's range, or unreadable file.
+        UserError: colour image, JPEG, EXIF orientation, value outside the encoding's range, or
+            unreadable file.
     """
     image = open_image(path)
+    if image.format == "JPEG":
+        raise UserError(
+            "a label map was saved as JPEG, which changes class ids",
+            str(path),
+            "Save class ids as an 8-bit grey PNG, from the original and not from this file.",
+        )
+    if orientation(image, path) != 1:
+        raise UserError(
+            "a label map that EXIF data ask to turn is ambiguous",
+            str(path),
+            "Save it upright, as viewers show its photo, without EXIF data.",
+        )
     if image.mode not in ("L", "P", "1") and not image.mode.startswith("I"):
         raise UserError(
             f"a label map has one channel, this file has mode {image.mode}",

@@ -1,6 +1,7 @@
 """Reading photos: RGB uint8, orientation applied once, and broken files named."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -23,8 +24,9 @@ def test_a_png_is_read_as_it_is(tmp_path, photo):
     assert np.array_equal(read_image(tmp_path / "a.png"), photo)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied_once(tmp_path, photo, orientation):
+def test_exif_orientation_is_applied_once(tmp_path, photo, orientation, suffix):
     # EXIF 2.3, tag 0x0112: how the stored rows and columns must be turned to be seen upright.
     upright = {
         1: photo,
@@ -38,10 +40,22 @@ def test_exif_orientation_is_applied_once(tmp_path, photo, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "turned.png"
+    path = tmp_path / f"turned.{suffix}"
     Image.fromarray(photo).save(path, exif=exif)
     assert np.array_equal(read_image(path), upright)
     assert oriented_size(path) == (upright.shape[1], upright.shape[0])
+
+
+def test_a_damaged_exif_entry_beside_the_orientation_does_no_harm(tmp_path, photo):
+    # Big-endian TIFF header, two entries: orientation 6, and a resolution that is text.
+    entries = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack(
+        ">HHI4s", 0x011A, 2, 4, b"abcd"
+    )
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + entries + bytes(4)
+    path = tmp_path / "turned.jpg"
+    Image.fromarray(photo).save(path, exif=exif)
+    assert read_image(path).shape == (7, 5, 3)
+    assert oriented_size(path) == (5, 7)
 
 
 def test_a_grey_photo_becomes_three_equal_channels(tmp_path, photo):
@@ -84,8 +98,16 @@ def test_a_missing_file_is_named(tmp_path):
         read_image(tmp_path / "gone.jpg")
 
 
+@pytest.mark.parametrize("kind", ["folder", "loop"])
+@pytest.mark.parametrize("read", [read_image, oriented_size])
+def test_what_the_system_cannot_open_is_named(tmp_path, kind, read):
+    path = tmp_path / "odd.jpg"
+    path.mkdir() if kind == "folder" else path.symlink_to(path.name)
+    with pytest.raises(UserError, match=r"odd\.jpg"):
+        read(path)
+
+
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
-    import struct
     import zlib
 
     def chunk(kind, content):

@@ -82,6 +82,21 @@ def test_encoding_undoes_decoding(value, encoding):
     assert encode_labels(decode_labels(raw, encoding), encoding) == raw
 
 
+def test_a_jpeg_is_no_label_map_since_its_ids_are_not_the_ones_saved(tmp_path):
+    path = save(tmp_path / "a.jpg", np.full((8, 8), 40, dtype=np.uint8))
+    with pytest.raises(UserError, match=r"JPEG.*a\.jpg"):
+        read_label_map(path, ADE, LabelEncoding.ZERO_IS_IGNORE)
+
+
+def test_a_label_map_that_exif_data_ask_to_turn_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((2, 2), dtype=np.uint8)).save(path, exif=exif)
+    with pytest.raises(UserError, match=r"turn.*a\.png"):
+        read_label_map(path, ADE, LabelEncoding.ZERO_IS_IGNORE)
+
+
 def test_a_palette_file_gives_its_indices_not_its_colours(tmp_path):
     image = Image.fromarray(np.array([[3, 5]], dtype=np.uint8), mode="P")
     image.putpalette([9, 90, 200] * 256)

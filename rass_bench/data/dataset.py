@@ -211,9 +211,15 @@ def _images_by_id(folder: Path) -> dict[str, Path]:
     """Image files below ``folder`` by their relative path without suffix."""
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith(".") or path.is_dir():
             continue
         key = path.relative_to(folder).with_suffix("").as_posix()
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"the file name {path.name!a} is no valid UTF-8", str(folder), "Rename it."
+            ) from None
         if key in found:
             raise UserError(
                 f"two files for one id: {found[key].name} and {path.name}",

@@ -1,5 +1,7 @@
 """Opening data sets in each layout, and what is said of files that are missing."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -95,6 +97,20 @@ def test_degraded_photos_without_labels_find_their_clean_ones(tmp_path):
     photo(tmp_path / "clean/a.jpg")
     (sample,) = open_dataset("photos", tmp_path).samples
     assert (sample.id, sample.reference) == ("a", tmp_path / "clean/a.jpg")
+
+
+def test_a_folder_is_no_photo_whatever_its_name(tmp_path):
+    labelled_set(tmp_path)
+    (tmp_path / "images/test/thumbnails.jpg").mkdir()
+    assert len(open_dataset(str(tmp_path)).samples) == 4
+
+
+def test_a_name_that_is_no_text_is_named(tmp_path):
+    labelled_set(tmp_path)
+    photo = tmp_path / "images/test/p0.png"
+    photo.rename(photo.with_name(os.fsdecode(b"caf\xe9.png")))
+    with pytest.raises(UserError, match=r"no valid UTF-8.*Rename"):
+        open_dataset(str(tmp_path))
 
 
 def test_the_manifest_identifies_content_not_place(tmp_path):
