@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,9 @@ import rass_bench
 from rass_bench.errors import UserError, suggest
 from rass_bench.files import read_yaml
 from rass_bench.labels import LabelEncoding, LabelSpace, load_label_space
+
+MAX_SCALE = 16
+"""The largest scale of a definition; beyond it a typing error, not a data set, is likely."""
 
 
 class Layout(StrEnum):
@@ -167,17 +171,20 @@ def parse_spec(path: Path) -> DatasetSpec:
 
 def _check_types(raw: dict[str, Any], path: Path) -> None:
     texts = ("name", "version", "title", "layout", "licence", "homepage", "obtain")
-    for key in texts:
+    optional = ("label_space", "label_encoding", "citation")
+    for key in (*texts, *(name for name in optional if raw.get(name) is not None)):
         if not isinstance(raw[key], str):
             raise UserError(f"{key!r} must be text", str(path), f'Quote it: {key}: "{raw[key]}".')
-    if not isinstance(raw.get("scale", 1), int) or raw.get("scale", 1) < 1:
-        raise UserError("'scale' must be a whole number from 1", str(path), "Correct it.")
+    if not _is_whole(raw.get("scale", 1), 1, MAX_SCALE):
+        raise UserError(
+            f"'scale' must be a whole number from 1 to {MAX_SCALE}", str(path), "Correct it."
+        )
     splits = raw["splits"]
     valid = (
         isinstance(splits, dict)
         and bool(splits)
         and all(
-            isinstance(name, str) and (count is None or isinstance(count, int))
+            _is_folder_name(name) and (count is None or _is_whole(count, 0, math.inf))
             for name, count in splits.items()
         )
     )
@@ -187,3 +194,12 @@ def _check_types(raw: dict[str, Any], path: Path) -> None:
             str(path),
             "For example: splits: {validation: 2000}.",
         )
+
+
+def _is_whole(value: object, low: int, high: float) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_folder_name(name: object) -> bool:
+    """Whether the name stays where it is put: definitions come from strangers, too."""
+    return isinstance(name, str) and name not in ("", ".", "..") and "/" not in name

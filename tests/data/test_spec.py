@@ -96,6 +96,15 @@ def test_a_folder_without_one_says_what_to_do(tmp_path):
         ({"splits": ["test"]}, "'splits' maps"),
         ({"splits": {}}, "'splits' maps"),
         ({"splits": {"test": "many"}}, "'splits' maps"),
+        ({"splits": {"test": -1}}, "'splits' maps"),
+        ({"splits": {"test": True}}, "'splits' maps"),
+        ({"splits": {"": 3}}, "'splits' maps"),
+        ({"splits": {"../../elsewhere": 3}}, "'splits' maps"),
+        ({"splits": {"..": 3}}, "'splits' maps"),
+        ({"scale": True}, "'scale' must be a whole number"),
+        ({"scale": 10**8}, "'scale' must be a whole number"),
+        ({"label_space": ["ade20k-150"]}, "'label_space' must be text"),
+        ({"citation": 2026}, "'citation' must be text"),
     ],
 )
 def test_a_mistake_in_a_definition_is_named(tmp_path, changes, words):
