@@ -1,5 +1,6 @@
 """Small data sets and models on disk, for tests that need real files."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,11 @@ class Darken:
     def restore(self, images):
         return [np.where(image >= 10, image - 10, 0).astype(np.uint8) for image in images]
 '''
+
+
+def accept_interrupts() -> None:
+    """For ``preexec_fn``: a shell's background job, and what it starts, ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def model_file(folder: Path) -> Path:

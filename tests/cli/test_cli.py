@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 import pytest
 from PIL import Image
 
-from tests.builders import labelled_set, model_file
+from tests.builders import accept_interrupts, labelled_set, model_file
 
 COMMANDS = [
     ["run"],
@@ -94,6 +95,37 @@ def test_lists_name_everything(kind, words):
     assert done.returncode == 0, done.stderr
     for word in words:
         assert word in done.stdout
+
+
+@pytest.mark.parametrize("name", ["[bold]", "[/red]", "[/]"])
+def test_brackets_in_names_are_printed_as_they_are(tmp_path, model, name):
+    """Rich takes them for markup: it drops [bold] and fails at [/red]."""
+    data = labelled_set(tmp_path / f"data{name}")
+    definition = data / "dataset.yaml"
+    definition.write_text(definition.read_text().replace("name: tiny", f"name: 'tiny{name}'"))
+    commands = {
+        ("run", "-m", model, "-d", data, "--out", f"run{name}"): f"run{name}/record.json",
+        ("compare", f"run{name}"): f"tiny{name}@1.0",
+        ("data", "check", data): f"tiny{name}@1.0",
+        ("degrade", "-d", data, "--preset", "jpeg-1", "--out", f"out{name}"): f"out{name}",
+        ("degrade", "show", data / "images/test/p0.png", "--out", f"{name}.png"): f"{name}.png",
+    }
+    for command, words in commands.items():
+        done = rass_bench(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert words in done.stdout
+
+
+def test_a_degraded_folder_may_be_named_like_a_shipped_data_set(data, model, tmp_path):
+    made = rass_bench(
+        "degrade", "-d", data, "--preset", "jpeg-1", "--out", "ade20k-degraded", cwd=tmp_path
+    )
+    assert made.returncode == 0, made.stderr
+    verified = rass_bench("degrade", "verify", "ade20k-degraded", cwd=tmp_path)
+    assert verified.returncode == 0, verified.stderr
+    told = made.stdout.split("rass-bench ", 1)[1].replace("--model M", f"--model {model}")
+    measured = rass_bench(*shlex.split(told), "--limit", "1", cwd=tmp_path)
+    assert measured.returncode == 0, measured.stderr
 
 
 def test_run_writes_a_record_and_prints_it_as_json(data, model, tmp_path):
@@ -186,7 +218,10 @@ def test_ctrl_c_ends_with_130_and_the_run_resumes(model, tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "rass_bench.cli.main", "run", "-m", model, "-d", data]
     process = subprocess.Popen(
-        [*map(str, command), "--out", str(out)], stderr=subprocess.PIPE, text=True
+        [*map(str, command), "--out", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=accept_interrupts,
     )
     deadline = time.monotonic() + 60
     while len(list(out.glob("predictions/*.png"))) < 3 and time.monotonic() < deadline:

@@ -130,6 +130,7 @@ SCRIPT = textwrap.dedent("""
     from pathlib import Path
     from rass_bench.data.dataset import open_dataset
     from rass_bench.degrade.dataset import degrade_dataset
+from tests.builders import accept_interrupts
 
     if __name__ == "__main__":
         workers = int(sys.argv[3])
@@ -146,6 +147,7 @@ def start_and_stop(source, out, workers, signal_number):
         [sys.executable, script, source.root, out, str(workers)],
         env={**os.environ, "PYTHONPATH": package},
         stderr=subprocess.PIPE,
+        preexec_fn=accept_interrupts,
     )
     deadline = time.monotonic() + 120
     journal = out / JOURNAL_FILE
