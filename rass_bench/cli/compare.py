@@ -22,6 +22,7 @@ def compare_command(
 ) -> None:
     """Print several runs as one table, with intervals."""
     from rich.console import Console
+    from rich.markup import escape
 
     from rass_bench.cli.tables import comparison_table, describe_run, legend
     from rass_bench.evaluate.compare import headline_metrics, why_not_comparable
@@ -32,6 +33,6 @@ def compare_command(
     console = Console()
     console.print(comparison_table([(describe_run(record), record) for record in records], names))
     for line in legend(records):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     for sentence in why_not_comparable(records):
-        console.print(f"[yellow]not comparable:[/yellow] {sentence}")
+        console.print(f"[yellow]not comparable:[/yellow] {escape(sentence)}")

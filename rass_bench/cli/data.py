@@ -64,7 +64,9 @@ def check_command(
 
 
 def _print_report(console: Console, opened: Dataset, report: DataReport) -> None:
-    console.print(f"[bold]{opened.spec.key}[/bold], split {opened.split.name}", highlight=False)
+    from rich.text import Text
+
+    console.print(Text.assemble((opened.spec.key, "bold"), f", split {opened.split.name}"))
     counted = "" if report.defined is None else f" of {report.defined} in the definition"
     console.print(f"  {report.found} photos{counted}", highlight=False)
     if opened.missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -82,10 +83,16 @@ def degrade_command(
             on_error="skip" if on_error is OnError.SKIP else "fail",
         )
     console = Console()
-    console.print(f"{len(result.manifest.entries)} photos written to {out}", soft_wrap=True)
+    console.print(
+        f"{len(result.manifest.entries)} photos written to {out}", markup=False, soft_wrap=True
+    )
     for skipped in result.skipped:
         console.print(f"  left out: {skipped.id}: {skipped.reason}", markup=False, soft_wrap=True)
-    console.print(f"Measure on them: rass-bench run --dataset {out} --model M", soft_wrap=True)
+    # With ./ in front a folder named like a shipped data set is still the folder.
+    shown = shlex.quote(str(out) if out.is_absolute() else f"./{out}")
+    console.print(
+        f"Measure on them: rass-bench run --dataset {shown} --model M", markup=False, soft_wrap=True
+    )
 
 
 @app.command("verify", epilog=EXAMPLES)
@@ -96,10 +103,9 @@ def verify_command(
     """Rebuild every image from its clean photo and recipe; exit 1 and name what differs."""
     from rich.console import Console
 
-    from rass_bench.data.dataset import open_dataset
-    from rass_bench.degrade.verify import verify_degraded
+    from rass_bench.degrade.verify import manifest_entries, verify_degraded
 
-    with progress_bar("verify", len(open_dataset(str(folder)).samples)) as advance:
+    with progress_bar("verify", len(manifest_entries(folder))) as advance:
         differences = verify_degraded(folder, advance=advance, workers=workers)
     console = Console()
     for difference in differences:
@@ -129,4 +135,4 @@ def show_command(
     console = Console()
     for line in describe(recipe):
         console.print(f"  {line}", highlight=False)
-    console.print(f"Picture: {out}", soft_wrap=True)
+    console.print(f"Picture: {out}", markup=False, soft_wrap=True)

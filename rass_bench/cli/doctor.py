@@ -13,6 +13,7 @@ EXAMPLES = """[bold]Example[/bold]
 def doctor_command() -> None:
     """Look at versions, extras, device, folders and weights; exit 1 when the core is unusable."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from rass_bench.evaluate.doctor import examine
@@ -21,7 +22,7 @@ def doctor_command() -> None:
     findings = examine()
     marks = {"ok": "[green]ok[/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad[/red]"}
     for finding in findings:
-        table.add_row(marks[finding.state], finding.what, finding.found)
+        table.add_row(marks[finding.state], finding.what, escape(finding.found))
     Console().print(table)
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)

@@ -24,7 +24,7 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[], None]]:
     """
     console = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}", style="bold"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

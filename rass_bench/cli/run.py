@@ -102,12 +102,14 @@ def run_command(
     console = Console()
     console.print(record_table(record))
     if record.timing.fps is not None:
-        console.print(f"{record.timing.fps:.3g} images/s on {record.environment.device}")
+        console.print(
+            f"{record.timing.fps:.3g} images/s on {record.environment.device}", markup=False
+        )
     for sentence in record.partial_because:
         console.print(f"[yellow]partial:[/yellow] {sentence}")
     for entry in record.not_scored:
         console.print(f"  not scored: {entry.id}: {entry.reason}", markup=False)
-    console.print(f"Record: {folder / 'record.json'}", soft_wrap=True)
+    console.print(f"Record: {folder / 'record.json'}", markup=False, soft_wrap=True)
 
 
 def arguments_given(context: typer.Context) -> dict[str, object]:

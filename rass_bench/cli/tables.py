@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -20,7 +21,7 @@ def record_table(record: RunRecord) -> Table:
     models = [f"{record.restorer.key} →"] if record.restorer else []
     models.append(record.model.key)
     table = Table(
-        title="\n".join([*models, f"on {data.name}@{data.version} ({data.split})"]),
+        title=Text("\n".join([*models, f"on {data.name}@{data.version} ({data.split})"])),
         title_justify="left",
         box=box.SIMPLE_HEAD,
     )
@@ -55,7 +56,7 @@ def comparison_table(records: Sequence[tuple[str, RunRecord]], metrics: Sequence
         cells = [_cell(name, record.metrics.get(name)) for name in metrics]
         fps = "–" if record.timing.fps is None else f"{record.timing.fps:.3g}"
         partial = "" if record.status == "complete" else "\npartial"
-        table.add_row(label, *cells, fps, f"{record.scored}{partial}")
+        table.add_row(Text(label), *cells, fps, f"{record.scored}{partial}")
     return table
 
 
@@ -94,7 +95,7 @@ def show_interval(name: str, metric: MetricValue) -> str:
 
 def _heading(name: str, *, higher_is_better: bool) -> str:
     unit = " %" if name in PERCENT else ""
-    return f"{name} {'↑' if higher_is_better else '↓'}{unit}"
+    return f"{escape(name)} {'↑' if higher_is_better else '↓'}{unit}"
 
 
 def _cell(name: str, metric: MetricValue | None) -> Text:

@@ -73,6 +73,21 @@ def verify_degraded(
     Raises:
         UserError: no manifest, or one that is malformed.
     """
+    entries = manifest_entries(folder)
+    differences = _surplus_files(folder, entries)
+    tasks = [_Task(entry, folder) for entry in entries]
+    for found in map_in_processes(_check_entry, tasks, workers):
+        differences += found
+        advance()
+    return sorted(differences, key=lambda item: (item.file, item.problem))
+
+
+def manifest_entries(folder: Path) -> list[ManifestEntry]:
+    """What the manifests of a folder list.
+
+    Raises:
+        UserError: no manifest, or one that is malformed.
+    """
     manifests = sorted(folder.glob("manifest-*.json"))
     if not manifests:
         raise UserError(
@@ -80,13 +95,7 @@ def verify_degraded(
             str(folder),
             "Give the folder that `rass-bench degrade` wrote; finish it first with --resume.",
         )
-    entries = [entry for path in manifests for entry in load_manifest(path).entries]
-    differences = _surplus_files(folder, entries)
-    tasks = [_Task(entry, folder) for entry in entries]
-    for found in map_in_processes(_check_entry, tasks, workers):
-        differences += found
-        advance()
-    return sorted(differences, key=lambda item: (item.file, item.problem))
+    return [entry for path in manifests for entry in load_manifest(path).entries]
 
 
 def _surplus_files(folder: Path, entries: list[ManifestEntry]) -> list[Difference]:
