@@ -24,6 +24,7 @@ from rass_bench.degrade.workers import map_in_processes
 from rass_bench.errors import UserError
 from rass_bench.images import read_image
 from rass_bench.labels import LabelEncoding, load_label_space, read_label_map
+from tests.builders import accept_interrupts
 
 DEFINITION = """
 name: yard
@@ -130,7 +131,6 @@ SCRIPT = textwrap.dedent("""
     from pathlib import Path
     from rass_bench.data.dataset import open_dataset
     from rass_bench.degrade.dataset import degrade_dataset
-from tests.builders import accept_interrupts
 
     if __name__ == "__main__":
         workers = int(sys.argv[3])
