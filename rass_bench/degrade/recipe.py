@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 RECIPE_SCHEMA = 1
 
+MAX_STEPS = 100
+"""Steps of the longest recipe; the preset ``rass`` takes ten at most."""
+
 
 @dataclass(frozen=True)
 class Blur:
@@ -113,6 +116,9 @@ class Recipe:
     seed: int
     sample_id: str
     steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        _check_range("the number of steps", len(self.steps), 0, MAX_STEPS)
 
     def noise_generator(self, step: int) -> np.random.Generator:
         """The random numbers of step number ``step``, counted from 0."""

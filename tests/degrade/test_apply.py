@@ -18,6 +18,7 @@ from rass_bench.degrade.noise import add_gaussian_noise, add_poisson_noise, norm
 from rass_bench.degrade.preset import PRESETS, ResizeMode
 from rass_bench.degrade.recipe import Recipe, Resize, sample
 from rass_bench.degrade.resampling import resize
+from rass_bench.errors import UserError
 from rass_bench.images import read_image
 
 RASS = PRESETS.get("rass")
@@ -222,7 +223,7 @@ def test_a_processor_without_vector_units_gives_the_same_bytes(tmp_path):
 
 def test_a_recipe_that_ends_at_another_size_is_refused():
     recipe = Recipe("mine", "1", 0, "a", (Resize(0.5, False, ResizeMode.AREA),))
-    with pytest.raises(ValueError, match="does not end at the size"):
+    with pytest.raises(UserError, match="does not end at the size"):
         apply(recipe, np.zeros((8, 8, 3), dtype=np.uint8))
 
 

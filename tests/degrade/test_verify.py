@@ -133,6 +133,22 @@ def test_a_senseless_recipe_is_named_and_not_applied(folder):
     assert line.startswith("images/val/b.png: malformed recipe: scale 1000000000.0 is outside")
 
 
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([{"step": "resize", "scale": 16, "of_original": False, "mode": "area"}] * 5, "enlarges"),
+        ([{"step": "resize", "scale": 2, "of_original": True, "mode": "area"}], "does not end at"),
+        ([{"step": "jpeg", "quality": 50}] * 101, "number of steps 101 is outside 0..100"),
+    ],
+    ids=["a million times as large", "another size", "many steps"],
+)
+def test_a_recipe_that_eats_the_machine_is_named(folder, steps, message):
+    edit_recipe(folder, lambda recipe: recipe.update(preset="strange", steps=steps))
+    (line,) = told(folder)
+    assert line.startswith("images/val/b.png: ")
+    assert message in line
+
+
 def test_a_folder_without_manifest_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no manifest"):
         verify_degraded(tmp_path)
