@@ -25,11 +25,11 @@ def compare_command(
     from rich.markup import escape
 
     from rass_bench.cli.tables import comparison_table, describe_run, legend
-    from rass_bench.evaluate.compare import headline_metrics, why_not_comparable
+    from rass_bench.evaluate.compare import columns, why_not_comparable
     from rass_bench.record import load_record
 
     records = [load_record(folder) for folder in folders]
-    names = metric or headline_metrics(records)
+    names = columns(records, metric)
     console = Console()
     console.print(comparison_table([(describe_run(record), record) for record in records], names))
     for line in legend(records):

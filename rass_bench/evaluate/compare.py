@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rass_bench.errors import UserError
+from rass_bench.errors import UserError, suggest
 from rass_bench.record import RunRecord
 
 HEADLINE = ("miou/gt-present", "miou/union", "aacc", "psnr/y601", "ssim/y601-rounded")
 """The metrics that a table shows when the user names none."""
+
+
+def columns(records: Sequence[RunRecord], wanted: Sequence[str] | None) -> list[str]:
+    """The metrics to show: those wanted, or the main ones.
+
+    Raises:
+        UserError: no run has a metric that is wanted, or the runs share none.
+    """
+    known = {name for record in records for name in record.metrics}
+    for name in wanted or ():
+        if name not in known:
+            raise UserError(f"no run has {name!r}", "--metric", suggest(name, known))
+    return list(wanted) if wanted else headline_metrics(records)
 
 
 def headline_metrics(records: Sequence[RunRecord]) -> list[str]:
@@ -31,12 +44,15 @@ def why_not_comparable(records: Sequence[RunRecord]) -> list[str]:
     """Reasons, in words, why numbers of these runs are no ranking; empty when they are one.
 
     Different photos of one split (clean and degraded, say) are what a comparison is for; different
-    splits, image counts or metric versions are not.
+    splits, classes, image counts or metric versions are not.
     """
     reasons = []
     splits = {record.dataset.split for record in records}
     if len(splits) > 1:
         reasons.append(f"different splits: {', '.join(sorted(splits))}")
+    spaces = {record.dataset.label_space or "none" for record in records}
+    if len(spaces) > 1:
+        reasons.append(f"different classes: {', '.join(sorted(spaces))}")
     counts = {record.scored for record in records}
     if len(counts) > 1:
         reasons.append(f"different numbers of images: {', '.join(map(str, sorted(counts)))}")
