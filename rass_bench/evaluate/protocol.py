@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rass_bench.errors import UserError, suggest
+from rass_bench.metrics.catalog import get_metric
 from rass_bench.metrics.registry import Family
 
 
@@ -31,6 +33,22 @@ class Protocol:
         if has_reference:
             return (Family.FULL_REFERENCE, Family.NO_REFERENCE)
         return (Family.NO_REFERENCE,)
+
+    def check_metrics(self, metric_ids: Iterable[str], *, has_reference: bool) -> None:
+        """Check that metrics exist and apply.
+
+        Raises:
+            UserError: an unknown metric, or one of a family that does not apply.
+        """
+        families = self.families(has_reference=has_reference)
+        for metric_id in metric_ids:
+            family = get_metric(metric_id).info.family
+            if family not in families:
+                raise UserError(
+                    f"{metric_id} is a {family} metric, which does not apply here",
+                    f"--protocol {self.name}",
+                    f"Metrics that apply are of the families {', '.join(families)}.",
+                )
 
 
 DT = Protocol("dt", "direct test: segment the photo as it is", "segmenter", needs_restorer=False)

@@ -7,14 +7,18 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from rass_bench.data.dataset import build_manifest, open_dataset
+from rass_bench.data.dataset import Dataset, build_manifest, open_dataset
+from rass_bench.data.spec import spec_names
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE, RunFolder
+from rass_bench.evaluate.protocol import find_protocol
+from rass_bench.evaluate.resolve import RunRequest
 from rass_bench.evaluate.run import Progress
 from rass_bench.evaluate.score import Scores, save_per_image, score_predictions
 from rass_bench.files import sha256_file
 from rass_bench.metrics.catalog import get_metric
 from rass_bench.record import MetricValue, RunRecord, load_record
+from rass_bench.structure import build
 
 TOLERANCE = 1e-9
 """Relative: the formulas are the same, so only the last bits may differ between processors."""
@@ -72,14 +76,20 @@ def rescore(
     """
     record = load_record(folder)
     _check_versions(record, folder)
-    arguments = record.arguments_resolved
-    dataset = open_dataset(
-        arguments["dataset"], data_root or arguments["data_root"], record.dataset.split
-    )
+    request = _request(record, folder)
+    dataset = _open_data(request, record.dataset.split, data_root)
     run_folder = RunFolder(folder)
     left_out = {entry.id for entry in record.not_scored}
     ids = run_folder.load_index().keys() - left_out
     samples = [sample for sample in dataset.samples if sample.id in ids]
+    if len(samples) != record.scored or not samples:
+        raise UserError(
+            f"the record counts {record.scored} scored images, {len(samples)} are there",
+            str(dataset.root),
+            "Give the data root that the run used with --data-root.",
+        )
+    protocol = find_protocol(record.protocol, record.restorer.name if record.restorer else None)
+    protocol.check_metrics(extra_metrics, has_reference=samples[0].reference is not None)
     if build_manifest(dataset, samples).sha256() != record.dataset.manifest_sha256:
         raise UserError(
             "the data differ from those of the run",
@@ -94,7 +104,7 @@ def rescore(
             samples,
             wanted,
             scale=dataset.spec.scale,
-            seed=arguments["seed"],
+            seed=request.seed,
             skip_errors=False,
             advance=advance,
         )
@@ -110,6 +120,35 @@ def rescore(
     if all(entry.holds for entry in compared) and any(entry.is_new for entry in compared):
         record = _add_metrics(record, folder, scores)
     return record, compared
+
+
+def _request(record: RunRecord, folder: Path) -> RunRequest:
+    """What the run was asked for."""
+    known = {field.name for field in dataclasses.fields(RunRequest)}
+    arguments = {key: value for key, value in record.arguments_resolved.items() if key in known}
+    try:
+        return build(RunRequest, arguments, "arguments_resolved")
+    except ValueError as error:
+        raise UserError(f"malformed record: {error}", str(folder), "Restore the file.") from None
+
+
+def _open_data(request: RunRequest, split: str, data_root: str | None) -> Dataset:
+    """Open the run's data where they lie now; a folder data set moves with its definition.
+
+    Raises:
+        UserError: they are not where the run found them, and no other place was named.
+    """
+    if request.dataset in spec_names():
+        return open_dataset(request.dataset, data_root or request.data_root, split)
+    if data_root is not None and Path(data_root, "dataset.yaml").is_file():
+        return open_dataset(data_root, data_root, split)
+    if not Path(request.dataset).is_dir():
+        raise UserError(
+            "the data set of the run is not there",
+            request.dataset,
+            "Name the folder that holds it now with --data-root.",
+        )
+    return open_dataset(request.dataset, data_root or request.data_root, split)
 
 
 def _add_metrics(record: RunRecord, folder: Path, scores: Scores) -> RunRecord:

@@ -8,7 +8,7 @@ from rass_bench.data.dataset import Dataset, open_dataset
 from rass_bench.data.manifest import Sample
 from rass_bench.errors import UserError
 from rass_bench.evaluate.protocol import Protocol, find_protocol
-from rass_bench.metrics.catalog import all_metrics, get_metric
+from rass_bench.metrics.catalog import all_metrics
 from rass_bench.models.catalog import load_restorer, load_segmenter
 from rass_bench.models.protocols import Restorer, Segmenter
 
@@ -75,8 +75,6 @@ def resolve(request: RunRequest) -> Resolved:
         )
     samples = dataset.samples[: request.limit]
     metrics = _resolve_metrics(request, protocol, has_reference=samples[0].reference is not None)
-    for metric in metrics:
-        get_metric(metric)
     restorer = (
         load_restorer(request.restorer, request.device, request.threads)
         if request.restorer
@@ -101,17 +99,10 @@ def _resolve_metrics(
     request: RunRequest, protocol: Protocol, *, has_reference: bool
 ) -> tuple[str, ...]:
     """The metrics asked for, or every one of the protocol that needs no extra."""
-    families = protocol.families(has_reference=has_reference)
     if request.metrics is not None:
-        for metric_id in request.metrics:
-            family = get_metric(metric_id).info.family
-            if family not in families:
-                raise UserError(
-                    f"{metric_id} is a {family} metric, which does not apply here",
-                    f"--protocol {protocol.name}",
-                    f"Metrics that apply are of the families {', '.join(families)}.",
-                )
+        protocol.check_metrics(request.metrics, has_reference=has_reference)
         return request.metrics
+    families = protocol.families(has_reference=has_reference)
     metrics = tuple(
         metric.info.id
         for metric in all_metrics()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rass_bench.data.manifest import Manifest
 from rass_bench.errors import UserError
 from rass_bench.evaluate.rescore import rescore
 from rass_bench.evaluate.resolve import RunRequest
@@ -109,6 +110,49 @@ def test_the_data_may_have_moved(finished, tmp_path):
     (tmp_path / "dataset.yaml").rename(data / "dataset.yaml")
     _, compared = score(folder, data_root=str(moved))
     assert all(entry.holds for entry in compared)
+
+
+def test_a_data_set_may_have_moved_with_its_definition(finished, tmp_path):
+    folder, data = finished
+    data.rename(tmp_path / "moved")
+    with pytest.raises(UserError, match=r"not there.*data.*--data-root"):
+        score(folder)
+    _, compared = score(folder, data_root=str(tmp_path / "moved"))
+    assert all(entry.holds for entry in compared)
+
+
+def test_a_metric_of_another_protocol_is_refused(finished):
+    folder, _ = finished
+    with pytest.raises(UserError, match=r"psnr/rgb is a full-reference metric"):
+        score(folder, extra=("psnr/rgb",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"scored": 4000}, "counts 4000 scored images, 4 are there"),
+        ({"arguments_resolved": {}}, "malformed record.*lacks the key 'model'"),
+        ({"arguments_resolved": {"model": "m", "dataset": 5}}, "dataset is 5, not str"),
+        ({"protocol": "guess"}, "unknown protocol 'guess'"),
+    ],
+)
+def test_a_record_that_was_made_up_is_named(finished, changes, words):
+    folder, _ = finished
+    document = json.loads((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps({**document, **changes}))
+    with pytest.raises(UserError, match=words):
+        score(folder)
+
+
+def test_a_run_without_an_image_proves_nothing(finished):
+    folder, _ = finished
+    document = json.loads((folder / "record.json").read_text())
+    nothing = Manifest(dataset="", split="", entries=()).sha256()
+    document |= {"scored": 0, "dataset": {**document["dataset"], "manifest_sha256": nothing}}
+    (folder / "record.json").write_text(json.dumps(document))
+    (folder / "predictions.json").write_text('{"files": {}}')
+    with pytest.raises(UserError, match="counts 0 scored images, 0 are there"):
+        score(folder)
 
 
 def test_a_number_of_an_older_metric_version_is_not_compared(finished):
