@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from rass_bench.data.dataset import Dataset, open_dataset
 from rass_bench.data.manifest import Sample
-from rass_bench.errors import UserError
+from rass_bench.errors import UserError, require_package
 from rass_bench.evaluate.protocol import Protocol, find_protocol
 from rass_bench.metrics.catalog import all_metrics
 from rass_bench.models.catalog import load_restorer, load_segmenter
+from rass_bench.models.contract import check_description
 from rass_bench.models.protocols import Restorer, Segmenter
+from rass_bench.models.registry import Runtime
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def resolve(request: RunRequest) -> Resolved:
         UserError: unknown names, missing files, models and data of different label spaces.
     """
     protocol = find_protocol(request.protocol, request.restorer)
+    _check_device(request)
     dataset = open_dataset(request.dataset, request.data_root, request.split)
     if protocol.model_is == "segmenter" and dataset.spec.labels is None:
         raise UserError(
@@ -92,7 +95,19 @@ def resolve(request: RunRequest) -> Resolved:
                 f"{request.model} on {dataset.spec.key}",
                 "Choose a model trained on the data set's classes.",
             )
+    for loaded in (model, restorer):
+        if loaded is not None:
+            check_description(loaded)
     return Resolved(request, protocol, dataset, samples, metrics, model, restorer)
+
+
+def _check_device(request: RunRequest) -> None:
+    """Find a missing device before the run, also for models that do not ask for it themselves."""
+    if request.device != "cpu":
+        from rass_bench.models.devices import prepare
+
+        require_package("torch", "models")
+        prepare(Runtime(request.device, request.threads))
 
 
 def _resolve_metrics(

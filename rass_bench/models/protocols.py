@@ -83,6 +83,9 @@ class SizeRule:
         chosen = [self.short_side, self.letterbox, self.square]
         if sum(value is not None for value in chosen) > 1:
             raise ValueError("short_side, letterbox and square exclude each other")
+        for value in (*chosen, self.max_long_side, self.multiple_of):
+            if value is not None and value < 1:
+                raise ValueError(f"a size rule counts pixels from 1, not {value}")
 
 
 @dataclass(frozen=True)

@@ -275,6 +275,8 @@ def test_a_metric_of_another_protocol_is_refused(measure):
         ({"protocol": "dts"}, "unknown protocol 'dts'.*Did you mean dt"),
         ({"model": "bicubic"}, "a segmenter is needed here"),
         ({"metrics": ("miou",)}, "unknown metric 'miou'"),
+        ({"device": "gpu"}, "unknown device 'gpu'"),
+        ({"device": "cuda:99"}, "no such device: cuda:99"),
     ],
 )
 def test_arguments_that_do_not_fit_are_named(measure, changes, words):

@@ -1,5 +1,7 @@
 """Photos are scaled, padded and brought back as the published protocols do it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 from torch.nn.functional import interpolate
 
 from rass_bench.errors import UserError
-from rass_bench.models.protocols import ScoreWindow, SizeRule
+from rass_bench.models.contract import check_description
+from rass_bench.models.protocols import ParameterCount, ScoreWindow, SizeRule
 from rass_bench.models.sizing import (
     Fitted,
     fit,
@@ -206,6 +209,12 @@ def _window(**changes):
         ((_window(values=np.zeros((9, 4, 4), np.float32)),), "9 classes"),
         ((_window(classes=np.zeros((7, 150), np.float32)),), "150 masks, 7 class distributions"),
         ((_window(values=np.full((150, 4, 4), np.inf, np.float32)),), "NaN or infinite"),
+        (np.zeros((150, 0, 4), np.float32), "scores float32 .150, 0, 4."),
+        ((_window(values=None),), "a window with a NoneType"),
+        ((_window(values=np.zeros((150, 4), np.float32)),), "a window with float32 .150, 4."),
+        ((_window(values=np.zeros((150, 4, 4), np.int64)),), "a window with int64"),
+        ((_window(classes=np.zeros(150, np.float32)),), "a window with float32 .150,."),
+        ((_window(height=16.0),), "not whole numbers"),
     ],
 )
 def test_a_segmenter_that_breaks_its_contract_is_told_how(Thresholder, answer, message):
@@ -213,6 +222,35 @@ def test_a_segmenter_that_breaks_its_contract_is_told_how(Thresholder, answer, m
     model.predict = lambda images: [answer for _ in images]
     with pytest.raises(UserError, match=message):
         segment(model, [np.zeros((16, 16, 3), np.uint8)])
+
+
+@pytest.mark.parametrize("answers", [None, iter(())])
+def test_a_model_answers_with_a_list(Thresholder, answers):
+    model = Thresholder(SizeRule())
+    model.predict = lambda images: answers
+    with pytest.raises(UserError, match="instead of a list"):
+        segment(model, [np.zeros((16, 16, 3), np.uint8)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameters", "message"),
+    [
+        ({"name": 5}, None, "name = 5 in its spec"),
+        ({"revision": None}, None, "revision = None in its spec"),
+        ({"weights_sha256": b"1"}, None, "weights_sha256 = b'1' in its spec"),
+        ({"size_rule": None}, None, "size_rule = None in its spec"),
+        ({"scale": 0}, None, "scale = 0 in its spec"),
+        ({"scale": 1.5}, None, "scale = 1.5 in its spec"),
+        ({}, 12, "parameters = 12, not a ParameterCount"),
+        ({}, ParameterCount(np.int64(5), 3), "not a ParameterCount of whole numbers"),
+    ],
+)
+def test_a_description_that_no_record_can_hold_is_told(Thresholder, changes, parameters, message):
+    model = Thresholder(SizeRule())
+    check_description(model)
+    model.spec, model.parameters = dataclasses.replace(model.spec, **changes), parameters
+    with pytest.raises(UserError, match=message):
+        check_description(model)
 
 
 def test_a_segmenter_must_answer_each_photo(Thresholder, noise_photo):
@@ -240,3 +278,9 @@ def test_a_restorer_that_breaks_its_contract_is_told_how(Repeater, noise_photo, 
 def test_two_scalings_exclude_each_other():
     with pytest.raises(ValueError, match="exclude each other"):
         SizeRule(short_side=512, square=512)
+
+
+@pytest.mark.parametrize("field", ["short_side", "square", "max_long_side", "multiple_of"])
+def test_a_size_is_at_least_one_pixel(field):
+    with pytest.raises(ValueError, match="counts pixels from 1, not 0"):
+        SizeRule(**{field: 0})
