@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             temporary one removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The name is hashed: with more added to it, a long one would exceed the file system's limit.
-    digest = sha256_bytes(os.fsencode(path.name))[:16]
-    temporary = path.with_name(f".{digest}.{os.getpid()}.tmp")
+    # A name of its own: several threads may write one file, and a long name leaves no room for more.
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("wb") as stream:
             stream.write(content)

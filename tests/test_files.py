@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -57,6 +58,14 @@ def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path):
     path = tmp_path / ("n" * os.pathconf(tmp_path, "PC_NAME_MAX"))
     write_bytes(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_threads_may_write_the_same_file(tmp_path):
+    contents = [bytes([number]) * 10_000 for number in range(100)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: write_bytes(tmp_path / "file", content), contents))
+    assert (tmp_path / "file").read_bytes() in contents
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_kill_in_the_middle_of_many_writes_never_leaves_half_a_file(tmp_path):
