@@ -79,6 +79,8 @@ _ENVIRONMENT_ERRORS = {
     errno.ENOTDIR,
     errno.EEXIST,
     errno.EIO,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
 }
 
 

@@ -115,6 +115,7 @@ def _render_missing(root: Path, split: str, indices: list[int]) -> None:
             [sys.executable, "-m", "rass_bench.data.scenes.worker", str(root), split]
             + [str(index) for index in indices[worker::workers]],
             stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is this process's to answer; it ends its children itself
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
         for worker in range(workers)

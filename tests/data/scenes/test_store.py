@@ -17,6 +17,7 @@ from rass_bench.data.spec import SplitSpec, load_spec
 from rass_bench.errors import UserError
 from rass_bench.images import read_image, write_image
 from rass_bench.labels import read_label_map
+from tests.builders import accept_interrupts
 
 SPEC = load_spec("scenes")
 FEW = SplitSpec("val", 3)
@@ -102,6 +103,26 @@ def test_a_killed_run_resumes_to_the_same_files(cache, tmp_path, monkeypatch):
     render_split(SPEC, SplitSpec("val", 12))
     assert check_pixels(SPEC, "val", root, indices=range(12)).different == ()
     assert len(load_manifest(root / "manifest-val.json").entries) == 12
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_ending_a_run_ends_its_rendering_processes_without_a_word(cache, signal_number):
+    command = [sys.executable, "-m", "rass_bench.cli.main", "data", "check", "scenes"]
+    run = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=accept_interrupts,
+    )
+    deadline = time.monotonic() + 60
+    while not list(cache.rglob("scene_*.png")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    # As a terminal does it: every process of the group gets the signal.
+    os.killpg(run.pid, signal_number)
+    _, told = run.communicate(timeout=60)  # returns when the last process has let go of stderr
+    assert run.returncode in (130, -signal.SIGTERM)
+    assert "Traceback" not in told
 
 
 def test_two_runs_at_once_agree(cache):
