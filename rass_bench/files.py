@@ -31,7 +31,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             temporary one removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own: several threads may write one file, and a long name leaves no room for more.
+    # A name of its own: threads may write one file, and a long name leaves no room for more.
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("wb") as stream:
