@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rass_bench.errors import UserError
+from rass_bench.files import parse_json
 
 REVISION_DIGITS = 12
 """Hexadecimal digits of a weights hash that name a model's revision."""
@@ -58,7 +58,7 @@ def _check_safetensors(path: Path) -> None:
             raise _truncated(path, size, length + 8)
         header = stream.read(length)
     try:
-        entries = json.loads(header)
+        entries = parse_json(header)
         ends = [entry["data_offsets"][1] for name, entry in entries.items() if name[:2] != "__"]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise UserError(

@@ -37,6 +37,8 @@ def reader(tmp_path, shared_data):
             (tmp_path / "deeplabv3.onnx").symlink_to(weights)
         if "RealSR" in block:
             (tmp_path / "RealSR").symlink_to(shared_data("realsr"))
+            weights = shared_data("weights") / "realesr-animevideov3.safetensors"
+            (tmp_path / weights.name).symlink_to(weights)
         if "photo.jpg" in block:
             shutil.copy(ROOT / "reports/scenes.png", tmp_path / "photo.jpg")
         return tmp_path

@@ -25,6 +25,7 @@ def _safetensors(path):
         (b"\xff" * 300, "truncated"),  # a header length beyond the file's end
         (b"\x04" + b"\x00" * 7 + b"[1]\n", "header is malformed"),
         (b"\x08" + b"\x00" * 7 + b'{"a": 1}', "header is malformed"),
+        ((50_000).to_bytes(8, "little") + b"[" * 50_000, "header is malformed"),
     ],
 )
 def test_what_often_lies_where_weights_should_be(tmp_path, content, message):

@@ -32,5 +32,5 @@ def demo_command(
     console.print("Rendered scenes: a demonstration, not a measure of real photos.")
     rows = run_demo(out, progress_bar)
     console.print(comparison_table(rows, headline_metrics([record for _, record in rows])))
-    console.print(f"Records, predictions and pictures: {out}", markup=False, soft_wrap=True)
+    console.print(f"Records and predictions: {out}", markup=False, soft_wrap=True)
     console.print(f"{time.monotonic() - started:.0f} s in all")

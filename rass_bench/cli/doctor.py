@@ -11,7 +11,7 @@ EXAMPLES = """[bold]Example[/bold]
 
 
 def doctor_command() -> None:
-    """Look at versions, extras, device, folders and weights; exit 1 when the core is unusable."""
+    """Look at versions, extras, device and folders; exit 1 when the core is unusable."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -55,7 +55,7 @@ def comparison_table(records: Sequence[tuple[str, RunRecord]], metrics: Sequence
     for label, record in records:
         cells = [_cell(name, record.metrics.get(name)) for name in metrics]
         fps = "–" if record.timing.fps is None else f"{record.timing.fps:.3g}"
-        partial = "" if record.status == "complete" else "\npartial"
+        partial = "" if record.status == "complete" else "*"
         table.add_row(Text(label), *cells, fps, f"{record.scored}{partial}")
     return table
 
@@ -69,13 +69,18 @@ def describe_run(record: RunRecord) -> str:
 
 
 def legend(records: Sequence[RunRecord]) -> list[str]:
-    """What the short names of a comparison stand for, each once."""
+    """What the short names and marks of a comparison stand for, each once."""
     models = [model for record in records for model in (record.restorer, record.model) if model]
     data = [
         f"{record.dataset.name}@{record.dataset.version} ({record.dataset.split})"
         for record in records
     ]
-    return [*dict.fromkeys(model.key for model in models), *dict.fromkeys(data)]
+    partial = [f"* {reason}" for record in records for reason in record.partial_because]
+    return [
+        *dict.fromkeys(model.key for model in models),
+        *dict.fromkeys(data),
+        *dict.fromkeys(partial),
+    ]
 
 
 def show_value(name: str, metric: MetricValue) -> str:

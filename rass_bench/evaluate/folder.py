@@ -63,10 +63,14 @@ class RunFolder:
     def begin(self, plan: dict[str, Any], *, resume: bool) -> None:
         """Start a new run, or check that an old one had the same plan.
 
+        A plan without a finished image, left by a run that failed at its first, is replaced.
+
         Raises:
             UserError: the folder holds a run and ``resume`` is off, or the plans differ.
         """
         path = self.path / PLAN
+        if path.is_file() and [entry.name for entry in self.path.iterdir()] == [PLAN]:
+            path.unlink()
         if path.is_file() and not resume:
             raise UserError(
                 "the folder holds a run already",

@@ -6,14 +6,17 @@ A reference is one of
 - ``adapter:argument``: ``transformers:nvidia/segformer-b0-finetuned-ade-512-512``,
   ``onnx:/path/net.onnx``, ``spandrel:/path/net.safetensors``;
 - ``path/to/file.py:Name``: a class in that file, called with a :class:`Runtime`, or a
-  :class:`ModelEntry`.
+  :class:`ModelEntry`. The file's hash becomes part of the revision.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 from rass_bench.errors import UserError
+from rass_bench.files import sha256_file
 from rass_bench.labels import load_label_space
 
 # Each of these registers itself; none imports anything heavy before a model is loaded.
@@ -27,6 +30,7 @@ from rass_bench.models import (
 from rass_bench.models.protocols import ModelSpec, Restorer, Segmenter
 from rass_bench.models.registry import ADAPTERS, MODELS, Adapter, Kind, ModelEntry, Runtime
 from rass_bench.registry import load_from_file
+from rass_bench.weights import REVISION_DIGITS
 
 BUILT_IN = (classical, onnx_segmenter, shipped, spandrel_restorer, transformers_segmenter)
 """The modules that register the package's own models and adapters."""
@@ -87,7 +91,8 @@ def load_restorer(reference: str, device: str = "cpu", threads: int = 1) -> Rest
 
 def _load(reference: str, wanted: Kind, runtime: Runtime) -> Any:
     file, colon, _ = reference.rpartition(":")
-    if colon and file.endswith(".py"):
+    is_plugin = bool(colon) and file.endswith(".py")
+    if is_plugin:
         model = _load_plugin(reference, runtime)
     elif ":" in reference:
         prefix, _, argument = reference.partition(":")
@@ -102,6 +107,12 @@ def _load(reference: str, wanted: Kind, runtime: Runtime) -> Any:
             reference,
             "See rass_bench.models.protocols for what a model must offer.",
         )
+    if is_plugin:
+        # An author edits the file and forgets the revision; a resumed run or a cache of restored
+        # photos would then mix two models. A frozen dataclass has to take it too.
+        digest = sha256_file(Path(file))[:REVISION_DIGITS]
+        revision = f"{model.spec.revision}+{digest}"
+        object.__setattr__(model, "spec", dataclasses.replace(model.spec, revision=revision))
     return model
 
 

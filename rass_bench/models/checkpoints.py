@@ -123,7 +123,12 @@ def find_label_space(config: dict[str, Any], path: Path) -> str:
     Raises:
         UserError: no known label space fits.
     """
-    names = _class_names(config)
+    try:
+        names = _class_names(config)
+    except (TypeError, ValueError, AttributeError):
+        raise UserError(
+            "id2label or num_labels is malformed", str(path), 'Write id2label: {"0": "wall", ...}.'
+        ) from None
     if len(names) == 150:
         return "ade20k-150"
     for candidate in label_space_names():
@@ -143,7 +148,7 @@ def find_label_space(config: dict[str, Any], path: Path) -> str:
 def _class_names(config: dict[str, Any]) -> list[str]:
     id2label = config.get("id2label") or {}
     if id2label:
-        return [str(id2label[key]).lower() for key in sorted(id2label, key=int)]
+        return [str(id2label[key]).lower() for key in sorted(id2label.keys(), key=int)]
     # transformers writes no id2label for its default of two unnamed classes.
     return [f"label_{index}" for index in range(int(config.get("num_labels", 2)))]
 
@@ -154,7 +159,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise UserError("no config.json in the checkpoint", str(folder), "Check the path.")
     config = read_json(path)
     model_type = config.get("model_type") if isinstance(config, dict) else None
-    if model_type not in PUBLISHED:
+    if not isinstance(model_type, str) or model_type not in PUBLISHED:
         raise UserError(
             f"no published test protocol is known for model_type {model_type!r}",
             str(path),

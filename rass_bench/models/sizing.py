@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from rass_bench.errors import UserError
+from rass_bench.images import MAX_PIXELS
 from rass_bench.models.contract import check_count, checked_output, checked_prediction
 from rass_bench.models.protocols import (
     Image,
@@ -52,17 +53,26 @@ def fit(image: Image, rule: SizeRule) -> Fitted:
     Args:
         image: RGB uint8 (H, W, 3).
         rule: the model's rule.
+
+    Raises:
+        UserError: the result would have more than ``MAX_PIXELS`` pixels.
     """
     original = image.shape[0], image.shape[1]
     height, width = scaled_size(original, rule)
+    side = rule.letterbox
+    rows = side or _round_up(height, rule.multiple_of)
+    columns = side or _round_up(width, rule.multiple_of)
+    if rows * columns > MAX_PIXELS:
+        raise UserError(
+            f"a photo of {original[1]} x {original[0]} pixels would become {columns} x {rows}",
+            "the model's size rule",
+            f"At most {MAX_PIXELS:,} pixels are made; limit max_long_side, or leave the photo out.",
+        )
     if (height, width) != original:
         resized = PillowImage.fromarray(image).resize(
             (width, height), PillowImage.Resampling.BILINEAR
         )
         image = np.asarray(resized)
-    side = rule.letterbox
-    rows = side or _round_up(height, rule.multiple_of)
-    columns = side or _round_up(width, rule.multiple_of)
     return Fitted(_pad(image, rows, columns, rule), (height, width), original)
 
 

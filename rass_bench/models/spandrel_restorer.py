@@ -94,6 +94,7 @@ class SpandrelRestorer:
 
 
 def _load(path: Path, device: torch.device) -> Any:
+    from safetensors import SafetensorError
     from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
 
     check_weights_file(path)
@@ -117,7 +118,10 @@ def _load(path: Path, device: torch.device) -> Any:
             str(path),
             "Ask its author for a safetensors file.",
         ) from None
-    except (RuntimeError, ValueError, EOFError, KeyError) as error:
+    except (
+        *(RuntimeError, ValueError, EOFError, KeyError, SafetensorError),
+        *(AttributeError, TypeError),  # spandrel takes what it unpickled for a dict by tensor name
+    ) as error:
         raise UserError(
             f"the weights cannot be read: {str(error).splitlines()[0]}",
             str(path),

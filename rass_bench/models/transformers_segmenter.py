@@ -161,7 +161,7 @@ def _load_network(checkpoint: Checkpoint) -> Any:
             str(checkpoint.folder),
             "Install it.",
         ) from None
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise UserError(
             f"the checkpoint cannot be loaded: {str(error).strip().splitlines()[0]}",
             str(checkpoint.folder),

@@ -153,7 +153,11 @@ def test_run_prints_a_table_and_says_what_is_partial(data, model, tmp_path):
 def test_the_default_folder_tells_data_model_and_protocol(data, model, tmp_path):
     done = rass_bench("run", "-m", model, "-d", data, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "runs/tiny@1.0/test/red-reader@1/dt/record.json").is_file()
+    (record,) = (tmp_path / "runs").rglob("record.json")
+    folders = record.relative_to(tmp_path).parts[:-1]
+    assert folders[:3] == ("runs", "tiny@1.0", "test")
+    assert folders[3].startswith("red-reader@1")
+    assert folders[4] == "dt"
 
 
 def test_score_says_equal_and_exits_with_0_then_1_when_a_number_was_edited(data, model, tmp_path):

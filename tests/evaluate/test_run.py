@@ -120,7 +120,7 @@ def test_the_per_image_table_is_enough_to_compute_the_score_again(measure, data)
 def test_a_restorer_goes_before_the_model_under_r2s(measure, models):
     record, _ = measure(protocol="r2s", restorer=f"{models}:Darken")
     assert record.protocol == "r2s"
-    assert record.restorer.key == "darken@1"
+    assert record.restorer.name == "darken"
     assert record.metrics["aacc"].value == 0.0
 
 
@@ -250,6 +250,26 @@ def test_a_photo_that_changed_since_is_predicted_again_on_resume(measure, data):
     Image.fromarray(photo).save(data / "images/test/p0.png")
     after, _ = measure(resume=True)
     assert after.metrics["aacc"].value == pytest.approx(3 / 4)
+
+
+def test_a_plugin_that_was_edited_is_another_model(measure, models):
+    before, _ = measure(limit=2)
+    models.write_text(models.read_text().replace("149)", "148)"))
+    with pytest.raises(UserError, match="the run to resume has model = 'red-reader@1\\+"):
+        measure(limit=2, resume=True)
+    after, _ = measure(out="again", limit=2)
+    assert before.model.revision != after.model.revision
+
+
+def test_a_run_that_failed_at_its_first_image_leaves_the_folder_free(measure, data):
+    path = data / "images/test/p0.png"
+    whole = path.read_bytes()
+    path.write_bytes(b"no image")
+    with pytest.raises(UserError, match="unknown format"):
+        measure()
+    path.write_bytes(whole)
+    record, _ = measure()
+    assert record.scored == 4
 
 
 def test_a_model_of_another_label_space_is_refused(measure, data):

@@ -81,6 +81,10 @@ def test_label_spaces_are_found_by_count_or_by_names(tmp_path):
         ({"model_type": "segfomer"}, "model_type 'segfomer'.*Did you mean segformer"),
         ({}, "model_type None"),
         ([], "model_type None"),
+        ({"model_type": ["segformer"]}, r"model_type \['segformer'\]"),
+        ({"model_type": "segformer", "id2label": ["wall"]}, "id2label or num_labels is malformed"),
+        ({"model_type": "segformer", "id2label": {"a": "wall"}}, "id2label or num_labels"),
+        ({"model_type": "segformer", "num_labels": "many"}, "id2label or num_labels"),
     ],
 )
 def test_an_unknown_family(tmp_path, config, message):

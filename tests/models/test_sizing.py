@@ -280,6 +280,16 @@ def test_two_scalings_exclude_each_other():
         SizeRule(short_side=512, square=512)
 
 
+@pytest.mark.parametrize(
+    ("rule", "shape"),
+    [(SizeRule(letterbox=10**6), (8, 8, 3)), (SizeRule(short_side=512), (1, 3000, 3))],
+    ids=["a mistyped rule", "a photo of one row"],
+)
+def test_a_size_that_no_memory_holds_is_refused(rule, shape):
+    with pytest.raises(UserError, match="pixels would become .*size rule"):
+        fit(np.zeros(shape, np.uint8), rule)
+
+
 @pytest.mark.parametrize("field", ["short_side", "square", "max_long_side", "multiple_of"])
 def test_a_size_is_at_least_one_pixel(field):
     with pytest.raises(ValueError, match="counts pixels from 1, not 0"):

@@ -88,6 +88,21 @@ def test_unreadable_weights(tmp_path, name, content, message):
         load_restorer(f"spandrel:{path}")
 
 
+@pytest.mark.parametrize("content", [[1, 2], {1: "x"}, torch.zeros(2)], ids=repr)
+def test_a_pth_file_that_holds_no_weights(tmp_path, content):
+    torch.save(content, tmp_path / "net.pth")
+    with pytest.raises(UserError, match=r"cannot be read.*net\.pth"):
+        load_restorer(f"spandrel:{tmp_path / 'net.pth'}")
+
+
+def test_a_header_that_lies_about_a_shape(tmp_path):
+    header = b'{"a": {"dtype": "F32", "shape": [1000000000000], "data_offsets": [0, 4]}}'
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(UserError, match=r"cannot be read.*net\.safetensors"):
+        load_restorer(f"spandrel:{path}")
+
+
 def test_truncated_weights(tmp_path, shared_data):
     path = tmp_path / "net.safetensors"
     path.write_bytes(shared_data(COMPACT).read_bytes()[:100_000])
