@@ -19,6 +19,9 @@ from rass_bench.weights import REVISION_DIGITS, check_weights_file
 if TYPE_CHECKING:
     import torch
 
+_NO_MAPPING = (AttributeError, TypeError)
+"""What spandrel raises at a pickle that holds something else than tensors by name."""
+
 TILE = 512
 """Side of the largest photo, in input pixels, that is restored in one piece."""
 
@@ -118,10 +121,7 @@ def _load(path: Path, device: torch.device) -> Any:
             str(path),
             "Ask its author for a safetensors file.",
         ) from None
-    except (
-        *(RuntimeError, ValueError, EOFError, KeyError, SafetensorError),
-        *(AttributeError, TypeError),  # spandrel takes what it unpickled for a dict by tensor name
-    ) as error:
+    except (RuntimeError, ValueError, EOFError, KeyError, SafetensorError, *_NO_MAPPING) as error:
         raise UserError(
             f"the weights cannot be read: {str(error).splitlines()[0]}",
             str(path),

@@ -142,6 +142,7 @@ def _dpt_scores(network: Any, pixels: torch.Tensor) -> torch.Tensor:
 def _load_network(checkpoint: Checkpoint) -> Any:
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     # Its bar is drawn into logs and pipes too, where it hides what matters.
     transformers.utils.logging.disable_progress_bar()

@@ -286,7 +286,7 @@ def test_two_scalings_exclude_each_other():
     ids=["a mistyped rule", "a photo of one row"],
 )
 def test_a_size_that_no_memory_holds_is_refused(rule, shape):
-    with pytest.raises(UserError, match="pixels would become .*size rule"):
+    with pytest.raises(UserError, match=r"pixels would become .*size rule"):
         fit(np.zeros(shape, np.uint8), rule)
 
 

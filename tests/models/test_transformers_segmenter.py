@@ -367,6 +367,15 @@ def test_weights_of_another_network(tmp_path):
         load_segmenter(f"transformers:{tmp_path / 'net'}")
 
 
+def test_a_weights_header_that_lies_about_a_shape(tmp_path):
+    _save(tmp_path / "net", "segformer")
+    header = b'{"a": {"dtype": "F32", "shape": [1000000000000], "data_offsets": [0, 4]}}'
+    weights = len(header).to_bytes(8, "little") + header + bytes(4)
+    (tmp_path / "net" / "model.safetensors").write_bytes(weights)
+    with pytest.raises(UserError, match="cannot be loaded"):
+        load_segmenter(f"transformers:{tmp_path / 'net'}")
+
+
 def test_an_unknown_device(folders):
     with pytest.raises(UserError, match="unknown device 'gpu'"):
         load_segmenter(f"transformers:{folders('segformer')[0]}", "gpu")
