@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -68,13 +69,15 @@ def test_help_is_quick_and_loads_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
-    times = []
+    seconds = []
     for _ in range(5):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         rass_bench("--help")
-        times.append(time.perf_counter() - started)
-    # 0.35 s on an idle core; the best of five, since other tests share the machine.
-    assert min(times) < 1.0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    # Processor time, 0.35 s on an idle core: other tests share the machine, and the clock on the
+    # wall would measure them too.
+    assert min(seconds) < 0.7
 
 
 def test_the_version_is_printed():
