@@ -55,4 +55,4 @@ def segmenter_command(
             advance=advance,
             validation=validation,
         )
-    Console().print(f"Checkpoint and model card: {out}", soft_wrap=True)
+    Console().print(f"Checkpoint and model card: {out}", markup=False, soft_wrap=True)
