@@ -1,0 +1,187 @@
+"""What distinguishes one RASS from another: sizes of its networks and choices at test time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Latent(StrEnum):
+    """Which latent the VAE's posterior gives."""
+
+    MODE = "mode"
+    """Its mean: the same photo gives the same labels."""
+
+    SAMPLE = "sample"
+    """A draw from it, as the official code takes; seeded here through the run's seed."""
+
+
+class CleanLatent(StrEnum):
+    """How the UNet's answer becomes the restored latent, x0."""
+
+    SCHEDULER = "scheduler"
+    """The diffusion's own: x0 = (z - sigma * eps) / alpha at the timestep (DDPM, equation 15)."""
+
+    RESIDUAL = "residual"
+    """x0 = z - eps, as PiSA-SR defines it (arXiv 2412.03017)."""
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """A Stable Diffusion UNet of four levels, cross attention in all but the deepest.
+
+    Attributes:
+        block_out_channels: channels of the four levels.
+        heads: attention heads of the four levels; diffusers calls them ``attention_head_dim``.
+        cross_attention_dim: width of the text embedding.
+        layers_per_block: residual layers of a level.
+        norm_groups: groups of every GroupNorm.
+    """
+
+    block_out_channels: tuple[int, ...]
+    heads: tuple[int, ...]
+    cross_attention_dim: int
+    layers_per_block: int = 2
+    norm_groups: int = 32
+
+
+@dataclass(frozen=True)
+class VaeConfig:
+    """A Stable Diffusion VAE: stride 8, posterior over ``latent_channels``.
+
+    Attributes:
+        block_out_channels: channels of the four levels.
+        layers_per_block: residual layers of a level.
+        norm_groups: groups of every GroupNorm.
+        latent_channels: channels of the latent.
+        scaling: factor between the posterior's mean and what the UNet takes.
+    """
+
+    block_out_channels: tuple[int, ...]
+    layers_per_block: int = 2
+    norm_groups: int = 32
+    latent_channels: int = 4
+    scaling: float = 0.18215
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """A CLIP text encoder and its tokenizer.
+
+    Attributes:
+        vocabulary: number of token ids.
+        width: channels of the embedding.
+        feed_forward: hidden width of each layer's feed-forward part.
+        layers: transformer layers.
+        heads: attention heads.
+        length: tokens of a prompt, begin and end marks and padding included.
+        activation: of the feed-forward part, as transformers names it.
+        words_of: label space whose class names are the vocabulary; None takes CLIP's byte pairs.
+    """
+
+    vocabulary: int
+    width: int
+    feed_forward: int
+    layers: int
+    heads: int
+    length: int = 77
+    activation: str = "gelu"
+    words_of: str | None = None
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Feature projections and a Mask2Former head.
+
+    Attributes:
+        classes: classes, "no object" not counted.
+        projection: channels that every backbone feature is projected to.
+        bottleneck: channels in the middle of a projection.
+        width: channels of the pixel decoder.
+        mask_width: channels of the mask features.
+        hidden: channels of the queries.
+        heads: attention heads, of both decoders.
+        pixel_decoder_layers: deformable-attention layers.
+        pixel_decoder_feed_forward: hidden width of their feed-forward part.
+        decoder_layers: layers over the queries (detectron2's DEC_LAYERS counts one more).
+        decoder_feed_forward: hidden width of their feed-forward part.
+        queries: number of queries.
+        points: points at which the loss compares masks.
+    """
+
+    classes: int
+    projection: int = 512
+    bottleneck: int = 128
+    width: int = 256
+    mask_width: int = 256
+    hidden: int = 256
+    heads: int = 8
+    pixel_decoder_layers: int = 6
+    pixel_decoder_feed_forward: int = 1024
+    decoder_layers: int = 9
+    decoder_feed_forward: int = 2048
+    queries: int = 100
+    points: int = 12544
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank adaptation of the UNet: W + (alpha / rank) B A.
+
+    Attributes:
+        rank: rows of A.
+        alpha: peft's default is 8, whatever the rank.
+    """
+
+    rank: int = 4
+    alpha: int = 8
+
+    @property
+    def scaling(self) -> float:
+        """Factor of B A."""
+        return self.alpha / self.rank
+
+
+@dataclass(frozen=True)
+class RassConfig:
+    """One size of RASS and SCR, and how it is tested.
+
+    Attributes:
+        size: ``sd21``, ``mini`` or another name.
+        label_space: the classes that the head names.
+        unet: the diffusion UNet.
+        vae: the autoencoder.
+        text: the text encoder.
+        head: projections and segmentation head.
+        lora: rank of RASS's own adapters, on top of the UNet that SCR left.
+        timestep: diffusion timestep that the UNet is told; no noise is added.
+        latent: the posterior's mean, or a draw from it.
+        slide: windows of the photo's short side; False takes the photo whole.
+        tagger: where the prompt comes from: ``ram``, ``fixed:PROMPT`` or ``labels``.
+    """
+
+    size: str
+    label_space: str
+    unet: UNetConfig
+    vae: VaeConfig
+    text: TextConfig
+    head: HeadConfig
+    lora: LoraConfig = LoraConfig()
+    timestep: int = 1
+    latent: Latent = Latent.MODE
+    slide: bool = True
+    tagger: str = "ram"
+
+    @classmethod
+    def sd21(cls) -> RassConfig:
+        """The paper's size, on Stable Diffusion 2.1 base (rass.md's sections 5 and 6)."""
+        return cls(
+            size="sd21",
+            label_space="ade20k-150",
+            unet=UNetConfig((320, 640, 1280, 1280), (5, 10, 20, 20), cross_attention_dim=1024),
+            vae=VaeConfig((128, 256, 512, 512)),
+            text=TextConfig(
+                vocabulary=49408, width=1024, feed_forward=4096, layers=23, heads=16
+            ),
+            head=HeadConfig(classes=150),
+        )
