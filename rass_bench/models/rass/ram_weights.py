@@ -156,7 +156,7 @@ def _lora(config: RamConfig, rank: int) -> int:
     """LoRA's parameters: a layer of a inputs and b outputs has rank * (a + b)."""
     stages = enumerate(config.depths)
     # Queries and values, each with an A and a B of their own.
-    swin = sum(depth * 4 * rank * config.embed_dim * 2**stage for stage, depth in stages)
+    swin: int = sum(depth * 4 * rank * config.embed_dim * 2**stage for stage, depth in stages)
     hidden, embedding = config.hidden, config.embedding
     plain, from_image = rank * 2 * hidden, rank * (embedding + hidden)
     tagging = config.tagging_layers * (plain + from_image)
@@ -191,7 +191,7 @@ class _Reader:
         # The tag encoder's first layers share their weights with the tagging head's, not their
         # adapters: loralib adds both to the one weight as soon as the model is set to eval.
         for prefix in {own, own.replace("tagging_head.", "tag_encoder.")}:
-            if f"{prefix}lora_A" in self._remaining:
+            if len(shape) == 2 and f"{prefix}lora_A" in self._remaining:
                 delta = self._take_delta(prefix, shape)
                 tensor = tensor + delta if self._lora else tensor
         return tensor
