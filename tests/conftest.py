@@ -12,6 +12,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+ORACLE = Path(os.environ.get("RASS_BENCH_ORACLE", SHARED / "oracle"))
+"""Fixtures made with the official code."""
+
+
 def _find(folder: Path, name: str) -> Path:
     path = folder / name
     if not path.exists():
@@ -28,7 +32,7 @@ def shared_data() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def oracle_file() -> Callable[[str], Path]:
     """Path of a fixture made with the official code; skips when it is absent."""
-    return lambda name: _find(SHARED / "oracle", name)
+    return lambda name: _find(ORACLE, name)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,9 +7,11 @@ theirs; only the rows are taken in chunks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rass_bench.errors import UserError
 from rass_bench.models.protocols import LabelMap, ScoreWindow
@@ -49,20 +51,43 @@ def argmax_windows(
     import torch
 
     labels = np.empty((height, width), dtype=np.uint8)
-    with torch.inference_mode():
-        for start in range(0, height, ROWS):
-            stop = min(start + ROWS, height)
+    for start, scores in _chunks(windows, valid, height, width):
+        if not bool(torch.isfinite(scores.sum())):
+            raise UserError(
+                "the model returned NaN or infinite scores",
+                "class scores",
+                "Run it in float32, and check its weights and its input range.",
+            )
+        best = scores.argmax(dim=0).to(torch.uint8).numpy()
+        labels[start : start + len(best)] = best
+    return labels
+
+
+def class_scores(
+    windows: tuple[ScoreWindow, ...], valid: tuple[int, int], height: int, width: int
+) -> NDArray[np.float32]:
+    """The class scores that :func:`argmax_windows` takes the best of, all at once.
+
+    Returns:
+        float32 (K, height, width).
+    """
+    rows = [scores.numpy() for _, scores in _chunks(windows, valid, height, width)]
+    return np.concatenate(rows, axis=1)
+
+
+def _chunks(
+    windows: tuple[ScoreWindow, ...], valid: tuple[int, int], height: int, width: int
+) -> Iterator[tuple[int, Tensor]]:
+    """Class scores (K, rows, width) of a few rows of the photo at a time, and the first row."""
+    import torch
+
+    for start in range(0, height, ROWS):
+        stop = min(start + ROWS, height)
+        with torch.inference_mode():
             first, last = _source_rows(valid[0], height, start, stop)
             scores = _photo_scores(windows, first, last, valid[1])
             scores = _interpolate_rows(scores, first, valid[0], (height, width), (start, stop))
-            if not bool(torch.isfinite(scores.sum())):
-                raise UserError(
-                    "the model returned NaN or infinite scores",
-                    "class scores",
-                    "Run it in float32, and check its weights and its input range.",
-                )
-            labels[start:stop] = scores.argmax(dim=0).to(torch.uint8).numpy()
-    return labels
+        yield start, scores
 
 
 def _photo_scores(windows: tuple[ScoreWindow, ...], first: int, last: int, columns: int) -> Tensor:

@@ -26,6 +26,18 @@ class CleanLatent(StrEnum):
     """x0 = z - eps, as PiSA-SR defines it (arXiv 2412.03017)."""
 
 
+class ColourFix(StrEnum):
+    """How a restored photo gets the low-quality photo's colours back."""
+
+    ADAIN = "adain"
+    """Each channel's mean and standard deviation, as StableSR and OSEDiff do."""
+
+    WAVELET = "wavelet"
+    """The low frequencies, as StableSR's alternative does."""
+
+    NONE = "none"
+
+
 @dataclass(frozen=True)
 class UNetConfig:
     """A Stable Diffusion UNet of four levels, cross attention in all but the deepest.
@@ -158,6 +170,8 @@ class RassConfig:
         latent: the posterior's mean, or a draw from it.
         slide: windows of the photo's short side; False takes the photo whole.
         tagger: where the prompt comes from: ``ram``, ``fixed:PROMPT`` or ``labels``.
+        clean_latent: how SCR gets the restored latent.
+        colour_fix: how SCR's result gets the photo's colours back.
     """
 
     size: str
@@ -171,6 +185,8 @@ class RassConfig:
     latent: Latent = Latent.MODE
     slide: bool = True
     tagger: str = "ram"
+    clean_latent: CleanLatent = CleanLatent.SCHEDULER
+    colour_fix: ColourFix = ColourFix.ADAIN
 
     @classmethod
     def sd21(cls) -> RassConfig:
@@ -180,8 +196,35 @@ class RassConfig:
             label_space="ade20k-150",
             unet=UNetConfig((320, 640, 1280, 1280), (5, 10, 20, 20), cross_attention_dim=1024),
             vae=VaeConfig((128, 256, 512, 512)),
-            text=TextConfig(
-                vocabulary=49408, width=1024, feed_forward=4096, layers=23, heads=16
-            ),
+            text=TextConfig(vocabulary=49408, width=1024, feed_forward=4096, layers=23, heads=16),
             head=HeadConfig(classes=150),
+        )
+
+    @classmethod
+    def mini(cls) -> RassConfig:
+        """A few million parameters in the same classes, for the embedded scenes."""
+        return cls(
+            size="mini",
+            label_space="ade20k-150",
+            unet=UNetConfig((32, 64, 96, 96), (2, 2, 3, 3), cross_attention_dim=64),
+            vae=VaeConfig((32, 32, 64, 64), layers_per_block=1),
+            text=TextConfig(
+                vocabulary=153, width=64, feed_forward=128, layers=2, heads=2, words_of="ade20k-150"
+            ),
+            head=HeadConfig(
+                classes=150,
+                projection=128,
+                bottleneck=32,
+                width=64,
+                mask_width=64,
+                hidden=64,
+                heads=4,
+                pixel_decoder_layers=2,
+                pixel_decoder_feed_forward=128,
+                decoder_layers=3,
+                decoder_feed_forward=256,
+                queries=50,
+                points=2048,
+            ),
+            tagger="fixed:",
         )

@@ -53,10 +53,19 @@ _RENAMES = (
     (r"\.query_embed\.", ".queries_embedder."),
     (r"\.decoder_norm\.", ".decoder.layernorm."),
     (r"\.mask_embed\.layers\.(\d)\.", r".decoder.mask_predictor.mask_embedder.\1.0."),
-    (r"\.transformer_self_attention_layers\.(\d+)\.norm\.", r".decoder.layers.\1.self_attn_layer_norm."),
+    (
+        r"\.transformer_self_attention_layers\.(\d+)\.norm\.",
+        r".decoder.layers.\1.self_attn_layer_norm.",
+    ),
     (r"\.transformer_self_attention_layers\.", ".decoder.layers."),
-    (r"\.transformer_cross_attention_layers\.(\d+)\.norm\.", r".decoder.layers.\1.cross_attn_layer_norm."),
-    (r"\.transformer_cross_attention_layers\.(\d+)\.multihead_attn\.", r".decoder.layers.\1.cross_attn."),
+    (
+        r"\.transformer_cross_attention_layers\.(\d+)\.norm\.",
+        r".decoder.layers.\1.cross_attn_layer_norm.",
+    ),
+    (
+        r"\.transformer_cross_attention_layers\.(\d+)\.multihead_attn\.",
+        r".decoder.layers.\1.cross_attn.",
+    ),
     (r"\.transformer_ffn_layers\.(\d+)\.norm\.", r".decoder.layers.\1.final_layer_norm."),
     (r"\.transformer_ffn_layers\.(\d+)\.linear", r".decoder.layers.\1.fc"),
 )
@@ -146,7 +155,4 @@ def _unpacked(name: str, tensor: Tensor) -> dict[str, Tensor]:
         return {name: tensor}
     prefix, kind = packed.groups()
     parts = torch.chunk(tensor, 3)
-    return {
-        f"{prefix}{part}_proj.{kind}": value
-        for part, value in zip("qkv", parts, strict=True)
-    }
+    return {f"{prefix}{part}_proj.{kind}": value for part, value in zip("qkv", parts, strict=True)}
