@@ -11,10 +11,11 @@ from rass_bench.models.rass.ram import RamConfig, RamTagger, TagList, prepare
 from rass_bench.models.rass.ram_weights import build_ram, convert_weights
 
 TOLERANCE = 2e-5
-"""Reached: 4.5e-6 in the embeddings, 3.8e-6 in the logits."""
+"""Reached: 4.5e-6 in the embeddings, 9.3e-6 in the logits with LoRA, 3.8e-6 without."""
 
-UNKNOWN_ADAPTER = 0.05
-"""What the fixture's logits with LoRA on leave open; see the test that uses it."""
+SHARED_WEIGHTS = {(0, "query"): 948_222, (0, "key"): 949_222}
+SHARED_WEIGHTS |= {(1, "query"): 984_646, (1, "key"): 985_646}
+"""How many draws precede each weight that tag encoder and tagging head share (layer, part)."""
 
 
 class Tiny:
@@ -54,6 +55,7 @@ class Tiny:
         return build_ram(convert_weights(self.state, self.config, "tiny", lora=lora), self.config)
 
     def answer(self, lora):
+        """Image embeddings and logits."""
         with torch.inference_mode():
             return self.network(lora)(prepare(self.photos, self.config.image_side))
 
@@ -64,7 +66,37 @@ class Tiny:
 @pytest.fixture(scope="module")
 def tiny(oracle_file):
     tensors = load_file(oracle_file("ram_tiny.safetensors"))
-    return Tiny(tensors, json.loads(oracle_file("ram_tiny.json").read_text("utf-8")))
+    tiny = Tiny(tensors, json.loads(oracle_file("ram_tiny.json").read_text("utf-8")))
+    if not any(name.startswith("tag_encoder.") for name in tiny.state):
+        tiny.state |= drawn_adapters(tiny.state)
+    return tiny
+
+
+def drawn_adapters(state):
+    """The tag encoder's adapters, which act on the logits and which the fixture leaves out.
+
+    Its first layers share query and key weights with the tagging head's, and loralib's eval() adds
+    both modules' adapters to the shared weight. All weights are draws of one generator, module by
+    module: weight, bias, A, B. So the adapters are drawn again, and the weight before them is
+    compared with the fixture's.
+    """
+    adapters = {}
+    for (layer, part), start in SHARED_WEIGHTS.items():
+        name = f"encoder.layer.{layer}.crossattention.self.{part}."
+        weight = state[f"tagging_head.{name}weight"]
+        rank = len(state[f"tagging_head.{name}lora_A"])
+        scale = 1.14 / weight.shape[1] ** 0.5
+        generator = torch.Generator().manual_seed(77)
+        torch.rand(start, generator=generator)
+        drawn = torch.randn(weight.shape, generator=generator) * scale
+        if not torch.allclose(drawn, weight.float(), rtol=1e-3, atol=1e-4):
+            pytest.skip("the fixture lacks the tag encoder's adapters, and its draws are unknown")
+        torch.randn(len(weight), generator=generator)
+        down = torch.randn(rank, weight.shape[1], generator=generator) * scale
+        up = torch.randn(len(weight), rank, generator=generator) * 0.15
+        adapters[f"tag_encoder.{name}lora_A"] = down.half()
+        adapters[f"tag_encoder.{name}lora_B"] = up.half()
+    return adapters
 
 
 @pytest.fixture(scope="module")
@@ -82,31 +114,13 @@ def test_image_embeddings_with_lora(tiny):
     torch.testing.assert_close(tiny.answer(True)[0], tiny.embeddings, rtol=0, atol=TOLERANCE)
 
 
-def test_logits_without_lora(tiny):
-    torch.testing.assert_close(tiny.answer(False)[1], tiny.logits[False], rtol=0, atol=TOLERANCE)
+@pytest.mark.parametrize("lora", [True, False])
+def test_logits(tiny, lora):
+    torch.testing.assert_close(tiny.answer(lora)[1], tiny.logits[lora], rtol=0, atol=TOLERANCE)
 
 
-def test_logits_with_lora(tiny):
-    """As near as the fixture allows: it does not hold all that was added to the weights.
-
-    The tag encoder's first layers share their query and key weights with the tagging head's, and
-    loralib's eval() adds both modules' adapters to the shared weight. The fixture leaves the tag
-    encoder's adapters out. Without LoRA the logits are ten times as far away.
-    """
-    apart = (tiny.answer(True)[1] - tiny.logits[True]).abs().max()
-    assert apart < UNKNOWN_ADAPTER
-    assert (tiny.answer(False)[1] - tiny.logits[True]).abs().max() > 10 * UNKNOWN_ADAPTER
-
-
-def test_tags_without_lora(tiny, known_names):
+@pytest.mark.parametrize("lora", [True, False])
+def test_tags(tiny, known_names, lora):
     names = tuple(known_names.get(index, f"#{index}") for index in range(tiny.config.tags))
-    tags = TagList(names, tuple(tiny.thresholds.tolist()))
-    assert RamTagger(tiny.network(False), tags).tag(tiny.photos) == tiny.tags[False]
-
-
-def test_decisions_with_lora(tiny):
-    """Equal wherever the unknown adapter cannot turn them."""
-    logits = tiny.answer(True)[1]
-    clear = (logits - tiny.thresholds.logit()).abs() > UNKNOWN_ADAPTER
-    assert clear.float().mean() > 0.75
-    assert torch.equal(tiny.decisions(logits)[clear], tiny.decisions(tiny.logits[True])[clear])
+    tagger = RamTagger(tiny.network(lora), TagList(names, tuple(tiny.thresholds.tolist())))
+    assert tagger.tag(tiny.photos) == tiny.tags[lora]
