@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from rass_bench.models.rass.config import ColourFix
 
 if TYPE_CHECKING:
     import torch
@@ -13,14 +14,6 @@ EPSILON = 1e-5
 
 LEVELS = 5
 """Levels of the wavelet decomposition; the last one blurs over 2**4 pixels to each side."""
-
-
-class ColourFix(StrEnum):
-    """How colours are taken over."""
-
-    ADAIN = "adain"
-    WAVELET = "wavelet"
-    NONE = "none"
 
 
 def fix_colour(fix: ColourFix, restored: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
