@@ -32,6 +32,11 @@ An ONNX network on ADE20K, restored by Real-ESRGAN first:
 [cyan]rass-bench run --model onnx:net.onnx --dataset ade20k-degraded --data-root DIR
 --protocol r2s --restorer spandrel:RealESRGAN_x4plus.safetensors[/cyan]
 
+RASS with its official files, and SCR in front of another segmenter:
+[cyan]rass-bench run --model rass --weights official:DIR --dataset ade20k-degraded[/cyan]
+[cyan]rass-bench run --model transformers:ID --protocol r2s --restorer scr
+--restorer-weights official:DIR --dataset ade20k-degraded[/cyan]
+
 A restorer on the 100 RealSR crops:
 [cyan]rass-bench run --model bicubic --dataset realsr --data-root DIR --protocol restore[/cyan]
 """
@@ -48,6 +53,16 @@ def run_command(
             "spandrel:FILE), or path/to/file.py:ClassName.",
         ),
     ],
+    weights: Annotated[
+        str | None,
+        typer.Option(help="The model's weights: official:DIR or a converted file, for rass, scr."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", "-o", help="NAME=VALUE of `list models --detail`; may be repeated."
+        ),
+    ] = None,
     dataset: DatasetOption = "scenes",
     data_root: DataRootOption = None,
     split: SplitOption = None,
@@ -56,6 +71,18 @@ def run_command(
     ] = "dt",
     restorer: Annotated[
         str | None, typer.Option(help="The restorer in front of the model, under r2s.")
+    ] = None,
+    restorer_weights: Annotated[
+        str | None, typer.Option(help="The restorer's weights, as --weights.")
+    ] = None,
+    restorer_option: Annotated[
+        list[str] | None, typer.Option(help="The restorer's options, as --option.")
+    ] = None,
+    upscale: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Side of the restored photo over the photo's; the data set's by default."
+        ),
     ] = None,
     metric: MetricsOption = None,
     limit: LimitOption = None,
@@ -75,11 +102,16 @@ def run_command(
 
     request = RunRequest(
         model=model,
+        weights=weights,
+        options=tuple(option or ()),
         dataset=dataset,
         data_root=data_root,
         split=split,
         protocol=protocol,
         restorer=restorer,
+        restorer_weights=restorer_weights,
+        restorer_options=tuple(restorer_option or ()),
+        upscale=upscale,
         metrics=tuple(metric) if metric else None,
         limit=limit,
         on_error=on_error.value,

@@ -9,7 +9,7 @@ from rass_bench.data.dataset import Dataset
 from rass_bench.data.manifest import Sample
 from rass_bench.errors import UserError
 from rass_bench.images import oriented_size, read_image
-from rass_bench.labels import LabelEncoding, read_label_map
+from rass_bench.labels import IGNORE, LabelEncoding, read_label_map
 
 
 def read_truth(dataset: Dataset, sample: Sample) -> NDArray[np.uint8]:
@@ -36,6 +36,20 @@ def read_truth(dataset: Dataset, sample: Sample) -> NDArray[np.uint8]:
             "Photo and label must have one size; was the photo rotated or resized?",
         )
     return labels
+
+
+def classes_present(dataset: Dataset, sample: Sample) -> tuple[str, ...]:
+    """Names of the classes in the sample's label map, the one with the most pixels first.
+
+    Raises:
+        UserError: see :func:`read_truth`.
+    """
+    labels = read_truth(dataset, sample)
+    space = dataset.spec.labels
+    names = space.names if space is not None else ()
+    pixels = np.bincount(labels[labels != IGNORE], minlength=len(names))
+    order = np.argsort(-pixels, kind="stable")
+    return tuple(names[index] for index in order if pixels[index])
 
 
 def read_reference(sample: Sample, scale: int) -> NDArray[np.uint8] | None:

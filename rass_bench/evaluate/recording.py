@@ -66,6 +66,9 @@ def make_record(
         arguments_resolved={
             **dataclasses.asdict(request),
             "split": resolved.dataset.split.name,
+            "options": list(request.options),
+            "restorer_options": list(request.restorer_options),
+            "upscale": resolved.scale if resolved.protocol.model_is == "restorer" else None,
             "metrics": list(resolved.metrics),
         },
         dataset=DatasetFacts(

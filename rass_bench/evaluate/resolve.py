@@ -21,25 +21,36 @@ class RunRequest:
 
     Attributes:
         model: reference of the model to measure (see ``rass_bench.models.catalog``).
+        weights: the model's weights, where it takes any.
+        options: the model's options, each ``NAME=VALUE``.
         dataset: definition name, or a folder with a ``dataset.yaml``.
         data_root: where the files lie, or None to look in the usual places.
         split: the split, or None for the definition's first.
         protocol: ``dt``, ``r2s`` or ``restore``.
         restorer: reference of the restorer in front of the model, under R2S.
+        restorer_weights: its weights, where it takes any.
+        restorer_options: its options.
+        upscale: side of the restored photo over the photo's, under RESTORE; None takes the data
+            set's scale.
         metrics: metric ids; None takes every one of the protocol that needs no extra.
         limit: take only so many images, in the order of their ids.
         on_error: ``fail`` stops at the first bad image, ``skip`` counts and names it.
-        seed: of the bootstrap.
+        seed: of the bootstrap, and of whatever a model draws.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: threads of the networks on a CPU.
     """
 
     model: str
+    weights: str | None = None
+    options: tuple[str, ...] = ()
     dataset: str = "scenes"
     data_root: str | None = None
     split: str | None = None
     protocol: str = "dt"
     restorer: str | None = None
+    restorer_weights: str | None = None
+    restorer_options: tuple[str, ...] = ()
+    upscale: int | None = None
     metrics: tuple[str, ...] | None = None
     limit: int | None = None
     on_error: str = "fail"
@@ -50,7 +61,10 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A request with everything opened and loaded that it names."""
+    """A request with everything opened and loaded that it names.
+
+    ``scale`` is the side of a restored photo over that of the photo.
+    """
 
     request: RunRequest
     protocol: Protocol
@@ -59,6 +73,7 @@ class Resolved:
     metrics: tuple[str, ...]
     model: Segmenter | Restorer
     restorer: Restorer | None
+    scale: int
 
 
 def resolve(request: RunRequest) -> Resolved:
@@ -77,17 +92,17 @@ def resolve(request: RunRequest) -> Resolved:
             "Use --protocol restore, or a data set with annotations.",
         )
     samples = dataset.samples[: request.limit]
+    scale = _resolve_scale(request, protocol, dataset, samples[0])
     metrics = _resolve_metrics(request, protocol, has_reference=samples[0].reference is not None)
-    restorer = (
-        load_restorer(request.restorer, request.device, request.threads)
-        if request.restorer
-        else None
+    runtime = Runtime(
+        request.device, request.threads, request.seed, request.weights, request.options
     )
+    restorer = _load_front(request)
     model: Segmenter | Restorer
     if protocol.model_is == "restorer":
-        model = load_restorer(request.model, request.device, request.threads)
+        model = load_restorer(request.model, runtime)
     else:
-        model = load_segmenter(request.model, request.device, request.threads)
+        model = load_segmenter(request.model, runtime)
         if model.spec.label_space != dataset.spec.label_space:
             raise UserError(
                 f"the model predicts {model.spec.label_space}, the data set is labelled in "
@@ -98,7 +113,46 @@ def resolve(request: RunRequest) -> Resolved:
     for loaded in (model, restorer):
         if loaded is not None:
             check_description(loaded)
-    return Resolved(request, protocol, dataset, samples, metrics, model, restorer)
+    return Resolved(request, protocol, dataset, samples, metrics, model, restorer, scale)
+
+
+def _load_front(request: RunRequest) -> Restorer | None:
+    """The restorer in front of a segmenter, or None."""
+    if request.restorer is not None:
+        runtime = Runtime(
+            request.device,
+            request.threads,
+            request.seed,
+            request.restorer_weights,
+            request.restorer_options,
+        )
+        return load_restorer(request.restorer, runtime)
+    if request.restorer_weights is not None or request.restorer_options:
+        raise UserError(
+            "weights or options of a restorer, and no restorer",
+            "--restorer-weights, --restorer-option",
+            "Under --protocol restore the restorer is the --model: use --weights and --option.",
+        )
+    return None
+
+
+def _resolve_scale(request: RunRequest, protocol: Protocol, dataset: Dataset, first: Sample) -> int:
+    """Side of a restored photo over the photo's."""
+    if request.upscale is None:
+        return dataset.spec.scale
+    if protocol.model_is != "restorer":
+        raise UserError(
+            "a segmentation has the photo's own size",
+            f"--upscale {request.upscale}",
+            "Leave it out, or use --protocol restore.",
+        )
+    if first.reference is not None and request.upscale != dataset.spec.scale:
+        raise UserError(
+            f"the references of {dataset.spec.key} are {dataset.spec.scale} times the photos",
+            f"--upscale {request.upscale}",
+            f"Leave it out, or give --upscale {dataset.spec.scale}.",
+        )
+    return request.upscale
 
 
 def _check_device(request: RunRequest) -> None:

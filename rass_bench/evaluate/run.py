@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import rass_bench
 from rass_bench.data.manifest import Sample
-from rass_bench.data.reading import read_reference, read_truth
+from rass_bench.data.reading import classes_present, read_reference, read_truth
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE, Done, RunFolder, reason
 from rass_bench.evaluate.recording import make_record
@@ -66,7 +66,7 @@ def run(
             resolved.dataset,
             samples,
             resolved.metrics,
-            scale=resolved.dataset.spec.scale,
+            scale=resolved.scale,
             seed=request.seed,
             skip_errors=request.on_error == "skip",
             advance=advance,
@@ -152,19 +152,26 @@ def _predict_one(resolved: Resolved, sample: Sample, *, warm: bool) -> tuple[byt
     restored_sha256: str | None = None
     timed = warm
     if isinstance(resolved.model, Restorer):
-        restored = restore_to_scale(resolved.model, photo, resolved.dataset.spec.scale)
+        restored = restore_to_scale(resolved.model, photo, resolved.scale)
         seconds = time.perf_counter() - started
         content = image_png(restored)
     else:
         if resolved.restorer is not None:
             photo, from_cache = restore_once(resolved.restorer, photo)
             restored_sha256, timed = pixels_sha256(photo), warm and not from_cache
-        labels = segment(resolved.model, [photo])[0]
+        labels = segment(resolved.model, [photo], _told(resolved, sample))[0]
         seconds = time.perf_counter() - started
         content = label_png(labels)
     return content, Done(
         sample.id, image_sha256, sha256_bytes(content), seconds, timed, restored_sha256
     )
+
+
+def _told(resolved: Resolved, sample: Sample) -> list[tuple[str, ...]] | None:
+    """The classes in the ground truth, for a model that is to be told them."""
+    if not resolved.model.spec.told_classes:
+        return None
+    return [classes_present(resolved.dataset, sample)]
 
 
 def _plan(resolved: Resolved) -> dict[str, Any]:
@@ -180,6 +187,7 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         "split": resolved.dataset.split.name,
         "limit": request.limit,
         "seed": request.seed,
+        "scale": resolved.scale,
     }
 
 

@@ -28,12 +28,17 @@ from rass_bench.models import (
     transformers_segmenter,
 )
 from rass_bench.models.protocols import ModelSpec, Restorer, Segmenter
+from rass_bench.models.rass import entries as rass
 from rass_bench.models.registry import ADAPTERS, MODELS, Adapter, Kind, ModelEntry, Runtime
 from rass_bench.registry import load_from_file
 from rass_bench.weights import REVISION_DIGITS
 
-BUILT_IN = (classical, onnx_segmenter, shipped, spandrel_restorer, transformers_segmenter)
+BUILT_IN = (classical, onnx_segmenter, rass, shipped, spandrel_restorer, transformers_segmenter)
 """The modules that register the package's own models and adapters."""
+
+
+HERE = Runtime()
+"""On one thread of this machine's CPU, with the model's own weights."""
 
 
 def model_entries() -> list[ModelEntry]:
@@ -50,18 +55,17 @@ def model_adapters() -> list[Adapter]:
     return [adapter for _, adapter in ADAPTERS]
 
 
-def load_segmenter(reference: str, device: str = "cpu", threads: int = 1) -> Segmenter:
+def load_segmenter(reference: str, runtime: Runtime = HERE) -> Segmenter:
     """Load the segmenter that a reference names.
 
     Args:
         reference: see the module's docstring.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: threads on a CPU.
+        runtime: where it computes, its weights and options.
 
     Raises:
         UserError: unknown or unreadable model, missing package, or a restorer.
     """
-    model = _load(reference, Kind.SEGMENTER, Runtime(device, threads))
+    model = _load(reference, Kind.SEGMENTER, runtime)
     if not isinstance(model, Segmenter):
         raise _wrong_kind(reference, Kind.SEGMENTER, model)
     if model.spec.label_space is None:
@@ -72,18 +76,17 @@ def load_segmenter(reference: str, device: str = "cpu", threads: int = 1) -> Seg
     return model
 
 
-def load_restorer(reference: str, device: str = "cpu", threads: int = 1) -> Restorer:
+def load_restorer(reference: str, runtime: Runtime = HERE) -> Restorer:
     """Load the restorer that a reference names.
 
     Args:
         reference: see the module's docstring.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: threads on a CPU.
+        runtime: where it computes, its weights and options.
 
     Raises:
         UserError: unknown or unreadable model, missing package, or a segmenter.
     """
-    model = _load(reference, Kind.RESTORER, Runtime(device, threads))
+    model = _load(reference, Kind.RESTORER, runtime)
     if not isinstance(model, Restorer):
         raise _wrong_kind(reference, Kind.RESTORER, model)
     return model
@@ -98,6 +101,7 @@ def _load(reference: str, wanted: Kind, runtime: Runtime) -> Any:
         prefix, _, argument = reference.partition(":")
         adapter = ADAPTERS.get(prefix)
         _check_kind(reference, adapter.kind, wanted)
+        _check_choices(reference, runtime, weights=False, options=False)
         return adapter.load(argument, runtime)
     else:
         model = _load_entry(reference, wanted, runtime)
@@ -125,6 +129,12 @@ def _load_entry(name: str, wanted: Kind, runtime: Runtime) -> Any:
         )
     entry = _checked_entry(name, MODELS.get(name))
     _check_kind(name, entry.kind, wanted)
+    _check_choices(
+        name,
+        runtime,
+        weights=entry.takes_weights is not None,
+        options=entry.options is not None,
+    )
     return entry.load(runtime)
 
 
@@ -167,6 +177,22 @@ def _check_kind(reference: str, kind: Kind, wanted: Kind) -> None:
             f"a {wanted} is needed here, this is a {kind}",
             reference,
             "`rass-bench list models` says which models are of which kind.",
+        )
+
+
+def _check_choices(reference: str, runtime: Runtime, *, weights: bool, options: bool) -> None:
+    """Refuse what the model would not look at."""
+    if runtime.weights is not None and not weights:
+        raise UserError(
+            "the model's weights cannot be chosen apart from it",
+            f"{reference}, weights {runtime.weights}",
+            "Leave the weights out.",
+        )
+    if runtime.options and not options:
+        raise UserError(
+            "the model has no options",
+            f"{reference}, option {runtime.options[0]}",
+            "`rass-bench list models --detail` says which models have.",
         )
 
 

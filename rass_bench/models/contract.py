@@ -19,6 +19,7 @@ from rass_bench.models.protocols import (
     ScoreWindow,
     Segmenter,
     SizeRule,
+    ToldSegmenter,
 )
 
 
@@ -34,10 +35,13 @@ def check_description(model: Segmenter | Restorer) -> None:
         **dict.fromkeys(("weights_url", "weights_sha256", "paper"), str | None),
         "size_rule": SizeRule,
         "scale": int,
+        "told_classes": bool,
     }
     for name, kind in wanted.items():
         if not isinstance(getattr(spec, name), kind):
             raise _broken(spec, f"{name} = {getattr(spec, name)!r} in its spec")
+    if spec.told_classes and not isinstance(model, ToldSegmenter):
+        raise _broken(spec, "told_classes in its spec, but no predict_told")
     if spec.scale < 1:
         raise _broken(spec, f"scale = {spec.scale} in its spec")
     if parameters is not None and not (

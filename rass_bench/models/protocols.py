@@ -104,6 +104,7 @@ class ModelSpec:
         weights_sha256: hash of the weights file, or None without weights.
         paper: the paper to cite, or None.
         extra: the extra of this package that the model needs, or None.
+        told_classes: whether it must be told the classes in each photo: a :class:`ToldSegmenter`.
     """
 
     name: str
@@ -117,6 +118,7 @@ class ModelSpec:
     weights_sha256: str | None = None
     paper: str | None = None
     extra: str | None = None
+    told_classes: bool = False
 
     @property
     def key(self) -> str:
@@ -150,6 +152,29 @@ class Segmenter(Protocol):
             float32 (K, h, w) over the photo's whole field of view, which the caller interpolates
             bilinearly (align_corners=False) and reduces to labels; or windows that together cover
             the photo (see :class:`ScoreWindow`).
+        """
+        ...
+
+
+@runtime_checkable
+class ToldSegmenter(Protocol):
+    """A segmenter that can be told which classes a photo holds, before it segments it.
+
+    Told from the ground truth, as its ``spec.told_classes`` asks, it shows an upper bound, not a
+    result; the spec's revision says so in every table.
+    """
+
+    spec: ModelSpec
+    parameters: ParameterCount | None
+
+    def predict_told(
+        self, images: Sequence[Image], classes: Sequence[tuple[str, ...]]
+    ) -> Sequence[Prediction]:
+        """Segment photos as :meth:`Segmenter.predict` does.
+
+        Args:
+            images: RGB uint8 (H, W, 3), not necessarily of one size.
+            classes: for each photo the names of the classes in it, the largest first.
         """
         ...
 

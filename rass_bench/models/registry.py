@@ -19,15 +19,21 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where a model computes.
+    """How a model is loaded: where it computes, from which weights, with which choices.
 
     Attributes:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: threads on a CPU; one gives the same bytes on every machine.
+        seed: of whatever the model draws.
+        weights: where its weights lie, as the model reads it; None takes the model's own.
+        options: ``NAME=VALUE`` choices that its entry offers.
     """
 
     device: str = "cpu"
     threads: int = 1
+    seed: int = 0
+    weights: str | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,9 @@ class ModelEntry:
         load: builds the model; everything heavy is imported in here.
         extra: the extra of this package that the model needs, or None.
         paper: the paper to cite, or None.
+        takes_weights: what its weights may be, or None when they cannot be chosen.
+        options: frozen dataclass of the choices it offers, or None without any.
+        sizes: describes its sizes, one line each, for `list models --detail`.
     """
 
     name: str
@@ -51,6 +60,9 @@ class ModelEntry:
     load: Callable[[Runtime], Segmenter | Restorer]
     extra: str | None = None
     paper: str | None = None
+    takes_weights: str | None = None
+    options: type | None = None
+    sizes: Callable[[], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from rass_bench.models.protocols import (
     Restorer,
     Segmenter,
     SizeRule,
+    ToldSegmenter,
 )
 
 
@@ -100,12 +101,17 @@ def scaled_size(original: tuple[int, int], rule: SizeRule) -> tuple[int, int]:
     return _scale_to(*scaled, 1.0)
 
 
-def segment(segmenter: Segmenter, images: Sequence[Image]) -> list[LabelMap]:
+def segment(
+    segmenter: Segmenter,
+    images: Sequence[Image],
+    classes: Sequence[tuple[str, ...]] | None = None,
+) -> list[LabelMap]:
     """Segment photos of any size.
 
     Args:
         segmenter: the model.
         images: RGB uint8 (H, W, 3), not necessarily of one size.
+        classes: what to tell a :class:`ToldSegmenter`, for each photo.
 
     Returns:
         For each photo its label map, uint8 (H, W), ids 0..K-1 of the model's label space.
@@ -114,7 +120,11 @@ def segment(segmenter: Segmenter, images: Sequence[Image]) -> list[LabelMap]:
         UserError: the model's answer breaks the contract; the message names the model.
     """
     fitted = [fit(image, segmenter.spec.size_rule) for image in images]
-    predictions = segmenter.predict([one.pixels for one in fitted])
+    pixels = [one.pixels for one in fitted]
+    if classes is None:
+        predictions = segmenter.predict(pixels)
+    else:
+        predictions = cast(ToldSegmenter, segmenter).predict_told(pixels, classes)
     check_count(segmenter.spec, predictions, images)
     return [
         labels_at_original(checked_prediction(segmenter.spec, prediction, one.size), one)

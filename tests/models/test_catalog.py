@@ -15,7 +15,7 @@ from rass_bench.models.catalog import (
     model_entries,
 )
 from rass_bench.models.protocols import Restorer, Segmenter
-from rass_bench.models.registry import Kind
+from rass_bench.models.registry import Kind, Runtime
 from rass_bench.models.sizing import restore, segment
 
 PLUGIN = """
@@ -123,7 +123,7 @@ def test_an_unknown_reference(reference, message):
 
 
 def test_a_plugin_file(plugin):
-    model = load_segmenter(f"{plugin}:AllSky", "cuda:1", threads=3)
+    model = load_segmenter(f"{plugin}:AllSky", Runtime("cuda:1", threads=3))
     assert (model.runtime.device, model.runtime.threads) == ("cuda:1", 3)
     assert (segment(model, [np.zeros((9, 7, 3), np.uint8)])[0] == 2).all()
     assert load_segmenter(f"{plugin}:entry").spec.name == "all-sky"

@@ -7,6 +7,7 @@ import pytest
 from rass_bench.images import read_image
 from rass_bench.models.catalog import load_restorer
 from rass_bench.models.classical import enlarge
+from rass_bench.models.registry import Runtime
 from rass_bench.models.sizing import restore
 
 
@@ -65,7 +66,7 @@ def test_non_local_means_treats_the_channels_as_red_green_blue(photo):
 
 
 def test_non_local_means_gives_the_same_bytes_on_any_number_of_threads(photo):
-    one = restore(load_restorer("nlm", threads=1), [photo])[0]
-    two = restore(load_restorer("nlm", threads=2), [photo])[0]
-    load_restorer("nlm", threads=1)
+    one = restore(load_restorer("nlm", Runtime(threads=1)), [photo])[0]
+    two = restore(load_restorer("nlm", Runtime(threads=2)), [photo])[0]
+    load_restorer("nlm", Runtime(threads=1))
     assert (one == two).all()

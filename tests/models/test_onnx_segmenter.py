@@ -11,6 +11,7 @@ from rass_bench.errors import UserError
 from rass_bench.images import read_image
 from rass_bench.models.catalog import load_segmenter
 from rass_bench.models.onnx_segmenter import OnnxSegmenter, count_onnx_parameters
+from rass_bench.models.registry import Runtime
 from rass_bench.models.sizing import segment
 
 DEEPLAB = {
@@ -194,7 +195,7 @@ def test_a_gpu_is_refused_rather_than_ignored(tmp_path):
     _pixel_classifier(path, channels=151)
     _describe(path)
     with pytest.raises(UserError, match="run on the CPU"):
-        load_segmenter(f"onnx:{path}", "cuda")
+        load_segmenter(f"onnx:{path}", Runtime("cuda"))
 
 
 def _confusion(labels, truth):

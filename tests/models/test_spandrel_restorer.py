@@ -12,6 +12,7 @@ from rass_bench.errors import UserError
 from rass_bench.images import read_image
 from rass_bench.models import spandrel_restorer
 from rass_bench.models.catalog import load_restorer
+from rass_bench.models.registry import Runtime
 from rass_bench.models.sizing import restore
 
 COMPACT = "weights/realesr-animevideov3.safetensors"
@@ -62,7 +63,7 @@ def test_what_is_known_of_the_network(compact):
 
 
 def test_half_precision_weights_compute_in_float32(shared_data, crop):
-    model = load_restorer(f"spandrel:{shared_data(RRDB)}", threads=2)
+    model = load_restorer(f"spandrel:{shared_data(RRDB)}", Runtime(threads=2))
     assert model.parameters.total == 16_697_987
     small = crop[40:64, 40:64]
     restored = restore(model, [small])[0]

@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from rass_bench.errors import UserError
 from rass_bench.models.catalog import load_segmenter
+from rass_bench.models.registry import Runtime
 from rass_bench.models.sizing import fit, segment
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.3, 0.25]
@@ -378,4 +379,4 @@ def test_a_weights_header_that_lies_about_a_shape(tmp_path):
 
 def test_an_unknown_device(folders):
     with pytest.raises(UserError, match="unknown device 'gpu'"):
-        load_segmenter(f"transformers:{folders('segformer')[0]}", "gpu")
+        load_segmenter(f"transformers:{folders('segformer')[0]}", Runtime("gpu"))

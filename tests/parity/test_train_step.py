@@ -53,13 +53,13 @@ def step(tiny: Tiny, oracle_file) -> Step:
     labels = [official[name] for name in sorted(official) if name.startswith("labels_")]
     draws: list[torch.Tensor] = []
     torch.manual_seed(SEED)
-    with _recorded(draws):
+    with Recorded(draws):
         terms = loss.terms(layers, [mask_targets(one) for one in labels])
     sum(terms.values()).backward()
     return Step(official, tiny.meta, network, layers, draws, matches, terms)
 
 
-class _recorded(torch.overrides.TorchFunctionMode):
+class Recorded(torch.overrides.TorchFunctionMode):
     """Keeps what torch.rand draws while the context is open."""
 
     def __init__(self, draws):
@@ -119,9 +119,7 @@ def test_what_is_trained(step):
 
 
 def test_the_change_of_every_parameter_after_one_step(step):
-    parameters = {
-        name: one for name, one in step.network.named_parameters() if one.requires_grad
-    }
+    parameters = {name: one for name, one in step.network.named_parameters() if one.requires_grad}
     before = {name: one.detach().clone() for name, one in parameters.items()}
     optimizer = build_optimizer(step.network)
     norm = clip_gradients(step.network)

@@ -155,6 +155,52 @@ class LoraConfig:
 
 
 @dataclass(frozen=True)
+class RamConfig:
+    """Sizes of a RAM.
+
+    Attributes:
+        image_side: rows and columns of the photo that it takes.
+        patch: side of a patch, in pixels.
+        embed_dim: channels of the Swin's first stage; each further stage doubles them.
+        depths: blocks of the Swin's stages.
+        heads: attention heads of the Swin's stages.
+        window: side of an attention window, in patches.
+        embedding: channels of image and label embeddings.
+        hidden: channels of the tagging head.
+        feed_forward: hidden width of its layers' feed-forward part.
+        tagging_heads: its attention heads.
+        tagging_layers: its layers.
+        tags: number of tags.
+    """
+
+    image_side: int = 384
+    patch: int = 4
+    embed_dim: int = 192
+    depths: tuple[int, ...] = (2, 2, 18, 2)
+    heads: tuple[int, ...] = (6, 12, 24, 48)
+    window: int = 12
+    embedding: int = 512
+    hidden: int = 768
+    feed_forward: int = 3072
+    tagging_heads: int = 4
+    tagging_layers: int = 2
+    tags: int = 4585
+
+    @classmethod
+    def swin_large(cls) -> RamConfig:
+        """The published ``ram_swin_large_14m.pth``.
+
+        Sizes: ram/configs/swin/config_swinL_384.json and ram/configs/q2l_config.json of
+        xinyu1205/recognize-anything.
+        """
+        return cls()
+
+
+LABELS, RAM, FIXED = "labels", "ram", "fixed:"
+"""Taggers: told the ground truth's classes, RAM, a prompt that follows the colon."""
+
+
+@dataclass(frozen=True)
 class RassConfig:
     """One size of RASS and SCR, and how it is tested.
 
@@ -165,6 +211,7 @@ class RassConfig:
         vae: the autoencoder.
         text: the text encoder.
         head: projections and segmentation head.
+        ram: the tagger's network, or None where there is none.
         lora: rank of RASS's own adapters, on top of the UNet that SCR left.
         timestep: diffusion timestep that the UNet is told; no noise is added.
         latent: the posterior's mean, or a draw from it.
@@ -180,13 +227,20 @@ class RassConfig:
     vae: VaeConfig
     text: TextConfig
     head: HeadConfig
+    ram: RamConfig | None = None
     lora: LoraConfig = LoraConfig()
     timestep: int = 1
     latent: Latent = Latent.MODE
     slide: bool = True
-    tagger: str = "ram"
+    tagger: str = RAM
     clean_latent: CleanLatent = CleanLatent.SCHEDULER
     colour_fix: ColourFix = ColourFix.ADAIN
+
+    def __post_init__(self) -> None:
+        if self.tagger not in (LABELS, RAM) and not self.tagger.startswith(FIXED):
+            raise ValueError(f"tagger is {self.tagger!r}, not {RAM}, {LABELS} or {FIXED}PROMPT")
+        if not 0 <= self.timestep < 1000:
+            raise ValueError(f"timestep is {self.timestep}, not a whole number from 0 to 999")
 
     @classmethod
     def sd21(cls) -> RassConfig:
@@ -198,6 +252,7 @@ class RassConfig:
             vae=VaeConfig((128, 256, 512, 512)),
             text=TextConfig(vocabulary=49408, width=1024, feed_forward=4096, layers=23, heads=16),
             head=HeadConfig(classes=150),
+            ram=RamConfig.swin_large(),
         )
 
     @classmethod
@@ -226,5 +281,5 @@ class RassConfig:
                 queries=50,
                 points=2048,
             ),
-            tagger="fixed:",
+            tagger=FIXED,
         )

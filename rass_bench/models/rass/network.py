@@ -180,7 +180,8 @@ class RassNetwork(nn.Module):
             )
             if own == level
         ]
-        return sum(projected[1:], start=projected[0])
+        total: Tensor = sum(projected[1:], start=projected[0])
+        return total
 
 
 def encode(vae: Any, pixels: Tensor) -> Posterior:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from rass_bench.models.rass.config import HeadConfig, RassConfig, TextConfig, UNetConfig, VaeConfig
+
+N = TypeVar("N")
 
 LEVELS = (4, 8, 16, 32)
 """Strides of the head's inputs, res2 to res5."""
@@ -95,6 +98,23 @@ def build_networks(config: RassConfig) -> tuple[Any, Any, Any]:
         build_vae(config.vae),
         build_text_encoder(config.text),
     )
+
+
+def build_empty(network: Callable[[RassConfig], N], config: RassConfig) -> N:
+    """A network without memory for its parameters, ready to be given them.
+
+    Args:
+        network: ``RassNetwork`` or ``ScrNetwork``; it has a ``text_encoder``.
+        config: its size.
+    """
+    import torch
+
+    with torch.device("meta"):
+        empty = network(config)
+    # The one buffer that no state dict holds.
+    positions = torch.arange(config.text.length)[None]
+    cast(Any, empty).text_encoder.embeddings.position_ids = positions
+    return empty
 
 
 def _mask2former(config: HeadConfig) -> Any:

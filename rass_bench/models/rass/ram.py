@@ -12,57 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from timm.models.swin_transformer import SwinTransformer, WindowAttention
 from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate, scaled_dot_product_attention
 
 from rass_bench.errors import UserError
 from rass_bench.models.checkpoints import IMAGENET_MEAN, IMAGENET_STD
+from rass_bench.models.rass.config import RamConfig
 
 NAMES_FILE = "ram_tag_list.txt"
 THRESHOLDS_FILE = "ram_tag_list_threshold.txt"
-
-
-@dataclass(frozen=True)
-class RamConfig:
-    """Sizes of a RAM.
-
-    Attributes:
-        image_side: rows and columns of the photo that it takes.
-        patch: side of a patch, in pixels.
-        embed_dim: channels of the Swin's first stage; each further stage doubles them.
-        depths: blocks of the Swin's stages.
-        heads: attention heads of the Swin's stages.
-        window: side of an attention window, in patches.
-        embedding: channels of image and label embeddings.
-        hidden: channels of the tagging head.
-        feed_forward: hidden width of its layers' feed-forward part.
-        tagging_heads: its attention heads.
-        tagging_layers: its layers.
-        tags: number of tags.
-    """
-
-    image_side: int = 384
-    patch: int = 4
-    embed_dim: int = 192
-    depths: tuple[int, ...] = (2, 2, 18, 2)
-    heads: tuple[int, ...] = (6, 12, 24, 48)
-    window: int = 12
-    embedding: int = 512
-    hidden: int = 768
-    feed_forward: int = 3072
-    tagging_heads: int = 4
-    tagging_layers: int = 2
-    tags: int = 4585
-
-    @classmethod
-    def swin_large(cls) -> RamConfig:
-        """The published ``ram_swin_large_14m.pth``.
-
-        Sizes: ram/configs/swin/config_swinL_384.json and ram/configs/q2l_config.json of
-        xinyu1205/recognize-anything.
-        """
-        return cls()
 
 
 class TaggingLayer(nn.Module):
@@ -113,6 +71,8 @@ class Ram(nn.Module):
     """
 
     def __init__(self, config: RamConfig) -> None:
+        from timm.models.swin_transformer import SwinTransformer, WindowAttention
+
         super().__init__()
         self.config = config
         self.swin = SwinTransformer(

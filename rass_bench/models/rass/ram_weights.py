@@ -11,14 +11,18 @@ import re
 from collections.abc import Mapping
 
 import torch
-from timm.models.swin_transformer import SwinTransformerBlock, WindowAttention
 from torch import Tensor
 from torch.nn.functional import linear
 
 from rass_bench.errors import UserError
-from rass_bench.models.rass.ram import Ram, RamConfig
+from rass_bench.models.rass.config import RamConfig
+from rass_bench.models.rass.ram import Ram
 
 LORA_ALPHA = 1
+
+BERT_LAYERS = 12
+BERT_WORDS = 30524
+BERT_POSITIONS = 512
 
 UNUSED = (
     r"tag_encoder\.",  # mixes given tags into the image, for captions
@@ -122,24 +126,34 @@ def official_parameters(config: RamConfig, rank: int = 8) -> int:
         config: sizes of the part that tags; those of the captioning parts are BERT base's.
         rank: LoRA's.
     """
-    with torch.device("meta"):
-        network = Ram(config)
-    swin = sum(one.numel() for one in network.swin.parameters())
-    labels = config.tags * config.embedding
-    if config.hidden != config.embedding:
-        labels += _linear(config.embedding, config.hidden)
-    rest = labels + _linear(network.swin.num_features, config.embedding) + _linear(config.hidden, 1)
     hidden, embedding = config.hidden, config.embedding
+    labels = config.tags * embedding
+    if hidden != embedding:
+        labels += _linear(embedding, hidden)
+    patch_width = config.embed_dim * 2 ** (len(config.depths) - 1)
+    projections = _linear(patch_width, embedding) + _linear(hidden, 1)
     tag_encoder = _bert(hidden, config.feed_forward, embedding)
     text_decoder = _bert(hidden, config.feed_forward, hidden)
     # Predicting words: a layer, its norm, a bias for each word.
     text_decoder += _linear(hidden, hidden) + 2 * hidden + BERT_WORDS
-    return swin + rest + tag_encoder + text_decoder + _lora(config, rank)
+    captions = tag_encoder + text_decoder
+    return _swin(config) + labels + projections + captions + _lora(config, rank)
 
 
-BERT_LAYERS = 12
-BERT_WORDS = 30524
-BERT_POSITIONS = 512
+def _swin(config: RamConfig) -> int:
+    """Parameters of a Swin transformer whose windows fit into every stage."""
+    total = _linear(3 * config.patch**2, config.embed_dim) + 2 * config.embed_dim
+    width = config.embed_dim
+    for stage, (depth, heads) in enumerate(zip(config.depths, config.heads, strict=True)):
+        if stage > 0:
+            # Merging four patches: a norm, and a layer without bias.
+            total += 2 * 4 * width + 4 * width * 2 * width
+            width *= 2
+        attention = _linear(width, 3 * width) + _linear(width, width)
+        attention += (2 * config.window - 1) ** 2 * heads
+        expansion = _linear(width, 4 * width) + _linear(4 * width, width)
+        total += depth * (attention + expansion + 2 * 2 * width)
+    return total + 2 * width
 
 
 def _bert(hidden: int, feed_forward: int, encoder_width: int) -> int:
@@ -190,7 +204,7 @@ class _Reader:
         own = name.removesuffix("weight")
         # The tag encoder's first layers share their weights with the tagging head's, not their
         # adapters: loralib adds both to the one weight as soon as the model is set to eval.
-        for prefix in {own, own.replace("tagging_head.", "tag_encoder.")}:
+        for prefix in (own, own.replace("tagging_head.", "tag_encoder.")):
             if len(shape) == 2 and f"{prefix}lora_A" in self._remaining:
                 delta = self._take_delta(prefix, shape)
                 tensor = tensor + delta if self._lora else tensor
@@ -232,6 +246,8 @@ def _labels(reader: _Reader, config: RamConfig) -> Tensor:
 
 def _fill_buffers(network: Ram) -> None:
     """Compute window indices and masks: no checkpoint holds them, the meta device no values."""
+    from timm.models.swin_transformer import SwinTransformerBlock, WindowAttention
+
     device = network.labels.device
     for module in network.modules():
         if isinstance(module, WindowAttention):

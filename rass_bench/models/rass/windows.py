@@ -83,10 +83,9 @@ def average(maps: Sequence[Tensor], places: Sequence[Cells], size: tuple[int, in
     total = maps[0].new_zeros(batch, channels, *size)
     count = maps[0].new_zeros(1, 1, *size)
     for values, cells in zip(maps, places, strict=True):
-        here = (slice(None), slice(None))
-        here += (slice(cells.top, cells.bottom), slice(cells.left, cells.right))
-        total[here] += values
-        count[here] += 1
+        rows, columns = slice(cells.top, cells.bottom), slice(cells.left, cells.right)
+        total[:, :, rows, columns] += values
+        count[:, :, rows, columns] += 1
     return total / count
 
 

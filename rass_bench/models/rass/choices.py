@@ -1,0 +1,127 @@
+"""What a user may choose when RASS or SCR is loaded: ``--option NAME=VALUE``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from rass_bench.models.rass.config import CleanLatent, ColourFix, Latent, RassConfig
+
+
+class Precision(StrEnum):
+    """In which numbers the networks compute."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    """bfloat16 where PyTorch's autocast deems it safe; figures differ from fp32's."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the networks compute. The defaults are what the official code does.
+
+    Attributes:
+        precision: of matrix products and convolutions.
+        channels_last: lay the convolutions' memory out channels last.
+        compile: let torch.compile fuse each block; slow at the first photo of each size.
+        batch: windows, or tiles of an image, that go through VAE and UNet at once.
+    """
+
+    precision: Precision = Precision.FP32
+    channels_last: bool = False
+    compile: bool = False
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch is {self.batch}, not a whole number from 1")
+
+
+@dataclass(frozen=True)
+class SegmenterOptions:
+    """Options of RASS; None keeps what the weights' configuration says.
+
+    Attributes:
+        tagger: ``ram``, ``fixed:PROMPT`` or ``labels`` (the classes of the ground truth: an upper
+            bound).
+        tags: file with RAM's tags, its thresholds beside it; for weights that come without.
+        latent: ``mode`` or ``sample``.
+        timestep: that the UNet is told.
+        slide: false takes a photo whole instead of in windows of its short side.
+        precision: see :class:`Execution`.
+        channels_last: see :class:`Execution`.
+        compile: see :class:`Execution`.
+        batch: see :class:`Execution`.
+    """
+
+    tagger: str | None = None
+    tags: str | None = None
+    latent: Latent | None = None
+    timestep: int | None = None
+    slide: bool | None = None
+    precision: Precision = Precision.FP32
+    channels_last: bool = False
+    compile: bool = False
+    batch: int = 1
+
+
+@dataclass(frozen=True)
+class RestorerOptions:
+    """Options of SCR; None keeps what the weights' configuration says.
+
+    Attributes:
+        tagger: ``ram`` or ``fixed:PROMPT``.
+        tags: file with RAM's tags, its thresholds beside it; for weights that come without.
+        latent: ``mode`` or ``sample``.
+        timestep: that the UNet is told.
+        clean_latent: ``scheduler`` or ``residual``.
+        colour_fix: ``adain``, ``wavelet`` or ``none``.
+        precision: see :class:`Execution`.
+        channels_last: see :class:`Execution`.
+        compile: see :class:`Execution`.
+    """
+
+    tagger: str | None = None
+    tags: str | None = None
+    latent: Latent | None = None
+    timestep: int | None = None
+    clean_latent: CleanLatent | None = None
+    colour_fix: ColourFix | None = None
+    precision: Precision = Precision.FP32
+    channels_last: bool = False
+    compile: bool = False
+
+
+Options = TypeVar("Options", SegmenterOptions, RestorerOptions)
+
+
+def configured(config: RassConfig, options: SegmenterOptions | RestorerOptions) -> RassConfig:
+    """The configuration with the user's choices in it.
+
+    Raises:
+        ValueError: a choice that the configuration refuses.
+    """
+    known = {field.name for field in dataclasses.fields(RassConfig)}
+    chosen = {
+        name: value for name, value in vars(options).items() if name in known and value is not None
+    }
+    return dataclasses.replace(config, **chosen)
+
+
+def execution(options: SegmenterOptions | RestorerOptions) -> Execution:
+    """How to compute, from the user's choices."""
+    known = {field.name for field in dataclasses.fields(Execution)}
+    chosen: dict[str, Any] = {name: value for name, value in vars(options).items() if name in known}
+    return Execution(**chosen)
+
+
+def revision_suffix(options: SegmenterOptions | RestorerOptions) -> str:
+    """What choices that can change figures add to a revision: ``+latent=sample``."""
+    default = type(options)()
+    return "".join(
+        f"+{name}={value}"
+        for name, value in vars(options).items()
+        if name not in ("batch", "tags") and value != getattr(default, name)
+    )
