@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import interpolate
 
-from rass_bench.models.rass.ram import RamConfig, RamTagger, TagList, prepare
+from rass_bench.models.rass.config import RamConfig
+from rass_bench.models.rass.ram import RamTagger, TagList, prepare
 from rass_bench.models.rass.ram_weights import build_ram, convert_weights
 
 TOLERANCE = 2e-5

@@ -14,7 +14,8 @@ from torch.nn.functional import conv1d, linear
 from torchvision.transforms.functional import normalize, resize
 
 from rass_bench.errors import UserError
-from rass_bench.models.rass.ram import Ram, RamConfig, RamTagger, TagList, prepare, read_tags
+from rass_bench.models.rass.config import RamConfig
+from rass_bench.models.rass.ram import Ram, RamTagger, TagList, prepare, read_tags
 from rass_bench.models.rass.ram_weights import build_ram, convert_weights, official_parameters
 from rass_bench.structure import build
 
