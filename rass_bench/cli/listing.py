@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 EXAMPLES = """[bold]Examples[/bold]
 
 [cyan]rass-bench list models[/cyan]
+
+[cyan]rass-bench list models --detail[/cyan]
 
 [cyan]rass-bench list metrics[/cyan]
 """
@@ -27,7 +30,12 @@ class Kind(StrEnum):
     PRESETS = "presets"
 
 
-def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+def list_command(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    detail: Annotated[
+        bool, typer.Option("--detail", help="Sizes, weights and options of the models, too.")
+    ] = False,
+) -> None:
     """List models, data sets, metrics or degradation presets."""
     from rich import box
     from rich.console import Console
@@ -48,6 +56,8 @@ def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
     console.print(table)
     if kind is Kind.PRESETS:
         console.print(_parameters())
+    if kind is Kind.MODELS and detail:
+        _print_details(console)
 
 
 def _models() -> list[tuple[str, ...]]:
@@ -63,6 +73,23 @@ def _models() -> list[tuple[str, ...]]:
         for adapter in model_adapters()
     ]
     return rows
+
+
+def _print_details(console: Console) -> None:
+    """What each model that offers choices takes: weights, options, sizes."""
+    from rass_bench.models.catalog import model_entries
+    from rass_bench.models.options import describe_options
+
+    for entry in model_entries():
+        if entry.takes_weights is None and entry.options is None:
+            continue
+        console.print(f"[bold]{entry.name}[/bold]  {entry.paper or ''}", highlight=False)
+        if entry.takes_weights is not None:
+            console.print(f"  --weights: {entry.takes_weights}", highlight=False)
+        for option, default in describe_options(entry.options) if entry.options else ():
+            console.print(f"  --option {option}=VALUE, by default {default}", highlight=False)
+        for line in entry.sizes() if entry.sizes else ():
+            console.print(f"  {line}", highlight=False)
 
 
 def _datasets() -> list[tuple[str, ...]]:

@@ -11,7 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 
 import rass_bench
-from rass_bench.cli import compare, data, degrade, demo, doctor, listing, run, score, train
+from rass_bench.cli import (
+    compare,
+    data,
+    degrade,
+    demo,
+    doctor,
+    listing,
+    run,
+    score,
+    train,
+    weights,
+)
 from rass_bench.errors import UserError, from_os_error
 
 app = typer.Typer(
@@ -32,6 +43,7 @@ app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor_command)
 app.add_typer(degrade.app, name="degrade")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(weights.app, name="weights")
 
 
 INTERRUPTED = 130

@@ -14,12 +14,20 @@ from rass_bench.errors import UserError
 from rass_bench.files import canonical_json, read_json, sha256_bytes, sha256_file
 from rass_bench.models.rass.checkpoint_file import official_state, read_scr, read_tensors
 from rass_bench.models.rass.config import RAM, RassConfig
-from rass_bench.models.rass.lora import merge_scr
-from rass_bench.models.rass.official import sort_official
+from rass_bench.models.rass.lora import merge_lora, merge_scr
+from rass_bench.models.rass.network import RassNetwork
+from rass_bench.models.rass.networks import build_empty
+from rass_bench.models.rass.official import check_tensors, sort_official
 from rass_bench.models.rass.official_files import OfficialFiles, Piece, find_official, sd_weights
 from rass_bench.models.rass.ram import TagList, read_tags
 from rass_bench.models.rass.ram_weights import convert_weights
-from rass_bench.models.rass.weights import RassWeights, load_weights
+from rass_bench.models.rass.scr import ScrNetwork
+from rass_bench.models.rass.weights import (
+    WEIGHTS_SUFFIX,
+    RassWeights,
+    load_weights,
+    save_weights,
+)
 from rass_bench.structure import build
 
 OFFICIAL = "official:"
@@ -155,6 +163,42 @@ def _check_tagger(weights: RassWeights, where: str) -> None:
             where,
             "Choose another one: --option tagger=fixed:PROMPT.",
         )
+
+
+def convert(folder: Path, parts: tuple[Part, ...], out: Path) -> Path:
+    """Write official files as the package's own.
+
+    Args:
+        folder: where they lie.
+        parts: what to convert.
+        out: the safetensors file to write.
+
+    Returns:
+        The path of the JSON file beside it.
+
+    Raises:
+        UserError: see :func:`load_official`; also tensors that do not fit the configured size.
+    """
+    if out.suffix != WEIGHTS_SUFFIX:
+        raise UserError(f"the suffix {out.suffix!r}", str(out), f"Name a {WEIGHTS_SUFFIX} file.")
+    ram = official_config(folder).ram is not None
+    weights = load_official(folder, parts, ram=ram, tags=None)
+    check_weights(weights, str(folder))
+    return save_weights(weights, out)
+
+
+def check_weights(weights: RassWeights, where: str) -> None:
+    """Check that every tensor that the models need is there, of the right shape, and no other.
+
+    Raises:
+        UserError: see :func:`rass_bench.models.rass.official.check_tensors`.
+    """
+    scaling = weights.config.lora.scaling
+    if weights.rass:
+        network = build_empty(RassNetwork, weights.config)
+        check_tensors(network, merge_lora(weights.rass, scaling), where)
+    if weights.scr:
+        check_tensors(build_empty(ScrNetwork, weights.config), weights.scr, where)
 
 
 def _load_scr(files: OfficialFiles) -> dict[str, Tensor]:

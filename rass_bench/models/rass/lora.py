@@ -6,7 +6,8 @@ peft; RASS's are named with the suffix ``_s2`` and sit on the UNet that SCR's we
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +82,10 @@ def add_lora(unet: Any, config: LoraConfig, suffix: str = "_s2") -> None:
             init_lora_weights="gaussian",
             target_modules=list(layers),
         )
-        unet.add_adapter(adapter, adapter_name=names[-1])
+        with warnings.catch_warnings():
+            # peft warns of a second adapter; three are meant.
+            warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+            unet.add_adapter(adapter, adapter_name=names[-1])
     unet.set_adapter(names)
     for name, parameter in unet.named_parameters():
         parameter.requires_grad_("lora_" in name or name.startswith("conv_in."))
@@ -143,15 +147,6 @@ def merge_scr(
         else:
             raise ValueError(name)
     return merge_lora({**replaced, **adapters}, alpha / rank)
-
-
-def adapter_names(names: Iterable[str]) -> set[str]:
-    """The adapters' names that occur in peft's parameter names."""
-    return {
-        name.split(_DOWN if _DOWN in name else _UP)[1].removesuffix(".weight")
-        for name in names
-        if _DOWN in name or _UP in name
-    }
 
 
 def _merged(weight: Tensor, down: Tensor, up: Tensor, scaling: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -18,6 +19,7 @@ BETA_START, BETA_END, TRAIN_TIMESTEPS = 0.00085, 0.012, 1000
 
 def build_unet(config: UNetConfig, latent_channels: int) -> Any:
     """Stable Diffusion's UNet, diffusers' ``UNet2DConditionModel``, with random weights."""
+    _silence_bitsandbytes()
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
@@ -35,6 +37,7 @@ def build_unet(config: UNetConfig, latent_channels: int) -> Any:
 
 def build_vae(config: VaeConfig) -> Any:
     """Stable Diffusion's VAE, diffusers' ``AutoencoderKL``, with random weights."""
+    _silence_bitsandbytes()
     from diffusers import AutoencoderKL
 
     levels = len(config.block_out_channels)
@@ -115,6 +118,11 @@ def build_empty(network: Callable[[RassConfig], N], config: RassConfig) -> N:
     positions = torch.arange(config.text.length)[None]
     cast(Any, empty).text_encoder.embeddings.position_ids = positions
     return empty
+
+
+def _silence_bitsandbytes() -> None:
+    """Where it is installed, importing diffusers imports it, and it warns of what it lacks."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def _mask2former(config: HeadConfig) -> Any:

@@ -112,11 +112,11 @@ def translate(name: str) -> str:
     return name
 
 
-def load_strictly(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Put tensors into a module, float32, every one of them and none missing.
+def check_tensors(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Check that tensors are what a module holds: every one of them, none else, in its shape.
 
     Args:
-        module: changed in place; may stand on the meta device, its parameters are replaced.
+        module: may stand on the meta device.
         state: tensors by the module's names.
         where: the file, for messages.
 
@@ -141,6 +141,20 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], where: str) ->
                 where,
                 "It must belong to the configured size; download it again.",
             )
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Put tensors into a module as float32, every one of them and none missing.
+
+    Args:
+        module: changed in place; may stand on the meta device, its parameters are replaced.
+        state: tensors by the module's names.
+        where: the file, for messages.
+
+    Raises:
+        UserError: see :func:`check_tensors`.
+    """
+    check_tensors(module, state, where)
     as_float = {
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in state.items()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 
 from rass_bench.models.protocols import ParameterCount
@@ -25,9 +23,7 @@ def count_parameters_as_published(config: RassConfig) -> ParameterCount:
     tagger with its captioning parts, JPEG tables. Trainable: adapters, ``conv_in``, projections,
     head. Where a size has no tagger, none is counted.
     """
-    with torch.device("meta"), warnings.catch_warnings():
-        # peft warns of the second adapter; three are meant.
-        warnings.simplefilter("ignore", UserWarning)
+    with torch.device("meta"):
         unet, vae, text_encoder = build_networks(config)
         add_lora(unet, config.lora)
         network = RassNetwork(config)

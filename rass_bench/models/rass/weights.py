@@ -28,6 +28,7 @@ from rass_bench.structure import build
 from rass_bench.weights import check_weights_file
 
 FORMAT = 1
+WEIGHTS_SUFFIX = ".safetensors"
 _SCR, _RAM = "scr.", "ram."
 
 
@@ -76,14 +77,9 @@ def save_weights(weights: RassWeights, path: Path) -> Path:
 
     Returns:
         The JSON file's path.
-
-    Raises:
-        UserError: another suffix than ``.safetensors``.
     """
     from safetensors.torch import save_file
 
-    if path.suffix != ".safetensors":
-        raise UserError(f"the suffix {path.suffix!r}", str(path), "Name a .safetensors file.")
     plain = {name.replace(".base_layer", ""): tensor for name, tensor in weights.rass.items()}
     tensors = dict(weights.rass)
     tensors |= {
