@@ -1,0 +1,33 @@
+"""RASS at full size against the official code's steps, in one run: `pytest -m slow -s`."""
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OFFICIAL_SECONDS = 14.8
+"""The official code, 512 x 512, float32, two threads of a Xeon."""
+
+
+def stages(how: str) -> dict[str, float]:
+    script = Path(__file__).with_name("speed.py")
+    done = subprocess.run(
+        [sys.executable, script, how, "2", "3"], capture_output=True, text=True, check=True
+    )
+    runs = json.loads(done.stdout.splitlines()[-1])
+    return {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
+
+
+@pytest.mark.slow
+def test_a_photo_takes_at_most_three_quarters_of_the_official_time():
+    ours, official = stages("ours"), stages("official")
+    print(f"\n{'stage':15} {'ours':>6} {'official':>9} s")
+    for stage, seconds in ours.items():
+        print(f"{stage:15} {seconds:6.2f} {official[stage]:9.2f}")
+    total, official_total = sum(ours.values()), sum(official.values())
+    print(f"{'sum':15} {total:6.2f} {official_total:9.2f}  ratio {total / official_total:.2f}")
+    print(f"against {OFFICIAL_SECONDS} s of the official code: {total / OFFICIAL_SECONDS:.2f}")
+    assert total <= 0.75 * official_total
