@@ -87,7 +87,7 @@ def _print_details(console: Console) -> None:
         if entry.takes_weights is not None:
             console.print(f"  --weights: {entry.takes_weights}", highlight=False)
         for option, default in describe_options(entry.options) if entry.options else ():
-            console.print(f"  --option {option}=VALUE, by default {default}", highlight=False)
+            console.print(f"  --option {option}, by default {default}", highlight=False)
         for line in entry.sizes() if entry.sizes else ():
             console.print(f"  {line}", highlight=False)
 

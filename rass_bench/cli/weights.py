@@ -48,8 +48,9 @@ def convert_command(
 
     if only is not None and only not in list(Part):
         raise UserError(f"unknown model {only!r}", "--only", suggest(only, list(Part)))
-    if out.exists() and not force:
-        raise UserError("the file exists", str(out), "Name another one, or add --force.")
+    for path in (out, out.with_suffix(".json")):
+        if path.exists() and not force:
+            raise UserError("the file exists", str(path), "Name another one, or add --force.")
     parts = tuple(Part) if only is None else (Part(only),)
     beside = convert(folder, parts, out)
     size = out.stat().st_size / 1e9

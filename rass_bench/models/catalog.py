@@ -129,18 +129,14 @@ def _load_entry(name: str, wanted: Kind, runtime: Runtime) -> Any:
         )
     entry = _checked_entry(name, MODELS.get(name))
     _check_kind(name, entry.kind, wanted)
-    _check_choices(
-        name,
-        runtime,
-        weights=entry.takes_weights is not None,
-        options=entry.options is not None,
-    )
+    _check_entry_choices(name, entry, runtime)
     return entry.load(runtime)
 
 
 def _load_plugin(reference: str, runtime: Runtime) -> Any:
     loaded = load_from_file(reference)
     if isinstance(loaded, ModelEntry):
+        _check_entry_choices(reference, loaded, runtime)
         return loaded.load(runtime)
     if not callable(loaded):
         raise UserError(
@@ -178,6 +174,15 @@ def _check_kind(reference: str, kind: Kind, wanted: Kind) -> None:
             reference,
             "`rass-bench list models` says which models are of which kind.",
         )
+
+
+def _check_entry_choices(reference: str, entry: ModelEntry, runtime: Runtime) -> None:
+    _check_choices(
+        reference,
+        runtime,
+        weights=entry.takes_weights is not None,
+        options=entry.options is not None,
+    )
 
 
 def _check_choices(reference: str, runtime: Runtime, *, weights: bool, options: bool) -> None:

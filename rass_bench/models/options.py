@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from enum import StrEnum
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from rass_bench.errors import UserError, suggest
+from rass_bench.files import parse_json
 from rass_bench.structure import build
 
 T = TypeVar("T")
@@ -18,23 +19,24 @@ def read_options(kind: type[T], options: Sequence[str], model: str) -> T:
 
     Args:
         kind: a frozen dataclass with a default for every field.
-        options: each ``NAME=VALUE``; numbers, ``true`` and ``false`` are read as JSON has them.
+        options: each ``NAME=VALUE``; numbers, ``true`` and ``false`` are read as JSON has them
+            where the choice is one of them.
         model: the model's name, for messages.
 
     Raises:
         UserError: no ``=``, an unknown or repeated name, a value of another type.
     """
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    hints = get_type_hints(kind)
     document: dict[str, Any] = {}
     for option in options:
         name, equals, value = option.partition("=")
         if not equals:
             raise UserError(f"option {option!r} of {model}", "--option", "Write it as NAME=VALUE.")
-        if name not in names:
-            raise UserError(f"{model} has no option {name!r}", "--option", suggest(name, names))
+        if name not in hints:
+            raise UserError(f"{model} has no option {name!r}", "--option", suggest(name, hints))
         if name in document:
             raise UserError(f"option {name!r} is given twice", "--option", "Give it once.")
-        document[name] = _value(value)
+        document[name] = _value(hints[name], value)
     try:
         return build(kind, document, f"options of {model}")
     except ValueError as error:
@@ -44,16 +46,36 @@ def read_options(kind: type[T], options: Sequence[str], model: str) -> T:
 
 
 def describe_options(kind: Any) -> list[tuple[str, str]]:
-    """Name and default of each option, as the command line takes them."""
+    """Each option as ``NAME=VALUES`` and its default, as the command line takes them."""
+    hints = get_type_hints(kind)
     return [
-        (field.name, "–" if field.default is None else str(field.default))
+        (f"{field.name}={_values(hints[field.name])}", _shown(field.default))
         for field in dataclasses.fields(kind)
     ]
 
 
-def _value(text: str) -> Any:
+def _value(hint: Any, text: str) -> Any:
+    if not _kinds(hint) & {bool, int, float}:
+        return text
     try:
-        value = json.loads(text)
+        return parse_json(text)
     except ValueError:
         return text
-    return value if isinstance(value, bool | int | float) else text
+
+
+def _values(hint: Any) -> str:
+    for kind in _kinds(hint):
+        if issubclass(kind, StrEnum):
+            return "|".join(kind)
+    return "true|false" if bool in _kinds(hint) else "VALUE"
+
+
+def _kinds(hint: Any) -> set[Any]:
+    """The types that a union names, or the one type."""
+    return set(get_args(hint)) or {hint}
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return "–"
+    return str(default).lower() if isinstance(default, bool) else str(default)

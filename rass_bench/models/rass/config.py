@@ -148,6 +148,10 @@ class LoraConfig:
     rank: int = 4
     alpha: int = 8
 
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise ValueError(f"rank is {self.rank}, not a whole number from 1")
+
     @property
     def scaling(self) -> float:
         """Factor of B A."""
@@ -185,6 +189,10 @@ class RamConfig:
     tagging_heads: int = 4
     tagging_layers: int = 2
     tags: int = 4585
+
+    def __post_init__(self) -> None:
+        if self.tagging_heads < 1 or self.hidden % self.tagging_heads:
+            raise ValueError(f"{self.tagging_heads} heads do not share {self.hidden} channels")
 
     @classmethod
     def swin_large(cls) -> RamConfig:

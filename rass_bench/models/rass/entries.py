@@ -12,6 +12,7 @@ from rass_bench.labels import load_label_space
 from rass_bench.models.options import read_options
 from rass_bench.models.protocols import ModelSpec
 from rass_bench.models.rass.choices import (
+    Execution,
     RestorerOptions,
     SegmenterOptions,
     configured,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "diffusers", "transformers", "timm", "safetensors")
 
+RASS_TITLE = "RASS: restoration-adapted diffusion features, Mask2Former head (IJCV 2026)"
+SCR_TITLE = "SCR: Stable Diffusion adapted to restore in one step (IJCV 2026)"
 PAPER = "https://arxiv.org/abs/2602.14042"
 LICENCE = "CreativeML-OpenRAIL-M"
 """Stable Diffusion 2.1's, which the weights derive from; the official repository states none for
@@ -45,17 +48,16 @@ def load_rass(runtime: Runtime) -> RassSegmenter:
     Raises:
         UserError: no weights, missing or unreadable files, unknown options.
     """
-    from rass_bench.models.rass.lora import merge_lora
+    from rass_bench.models.rass.loading import build_configured, merged_rass
     from rass_bench.models.rass.network import RassNetwork
-    from rass_bench.models.rass.networks import build_empty
     from rass_bench.models.rass.official import load_strictly
     from rass_bench.models.rass.segmenter import SIZE_RULE, RassSegmenter
 
     loaded = _load("rass", SegmenterOptions, runtime)
-    config, weights = loaded.config, loaded.weights
-    network = build_empty(RassNetwork, config)
-    load_strictly(network, merge_lora(weights.rass, config.lora.scaling), str(runtime.weights))
-    spec = _spec("rass", f"RASS ({config.size})", loaded)
+    config, where = loaded.config, str(runtime.weights)
+    network = build_configured(RassNetwork, config, where)
+    load_strictly(network, merged_rass(loaded.weights, where), where)
+    spec = _spec("rass", RASS_TITLE, loaded)
     spec = dataclasses.replace(
         spec,
         label_space=config.label_space,
@@ -69,7 +71,7 @@ def load_rass(runtime: Runtime) -> RassSegmenter:
         loaded.tagger,
         spec,
         device=loaded.device,
-        execution=execution(loaded.options),
+        execution=loaded.execution,
         seed=runtime.seed,
     )
 
@@ -80,7 +82,7 @@ def load_scr(runtime: Runtime) -> ScrRestorer:
     Raises:
         UserError: no weights, missing or unreadable files, unknown options.
     """
-    from rass_bench.models.rass.networks import build_empty
+    from rass_bench.models.rass.loading import build_configured
     from rass_bench.models.rass.official import load_strictly
     from rass_bench.models.rass.restorer import SIZE_RULE, ScrRestorer
     from rass_bench.models.rass.scr import ScrNetwork
@@ -90,11 +92,10 @@ def load_scr(runtime: Runtime) -> ScrRestorer:
         raise UserError(
             "a restorer is not told the classes", "--option tagger=labels", "Use fixed:PROMPT."
         )
-    network = build_empty(ScrNetwork, loaded.config)
-    load_strictly(network, loaded.weights.scr, str(runtime.weights))
-    spec = dataclasses.replace(
-        _spec("scr", f"SCR ({loaded.config.size})", loaded), size_rule=SIZE_RULE
-    )
+    where = str(runtime.weights)
+    network = build_configured(ScrNetwork, loaded.config, where)
+    load_strictly(network, loaded.weights.scr, where)
+    spec = dataclasses.replace(_spec("scr", SCR_TITLE, loaded), size_rule=SIZE_RULE)
     return ScrRestorer(
         loaded.config,
         network,
@@ -102,7 +103,7 @@ def load_scr(runtime: Runtime) -> ScrRestorer:
         loaded.tagger,
         spec,
         device=loaded.device,
-        execution=execution(loaded.options),
+        execution=loaded.execution,
         seed=runtime.seed,
     )
 
@@ -113,10 +114,11 @@ class _Loaded:
 
     config: RassConfig
     weights: RassWeights
-    options: SegmenterOptions | RestorerOptions
+    execution: Execution
     tokenizer: Tokenizer
     tagger: Tagger
     device: torch.device
+    revision: str
 
 
 def _load(
@@ -137,52 +139,77 @@ def _load(
             "convert` wrote; for a --restorer it is --restorer-weights.",
         )
     tags = None if options.tags is None else Path(options.tags)
-    weights = open_weights(runtime.weights, Part(name), tagger=options.tagger, tags=tags)
     try:
-        config = configured(weights.config, options)
+        # Before the weights, which take their time: a wrong choice is told at once.
+        computed = execution(options)
+        configured(RassConfig.sd21(), options)
     except ValueError as error:
         raise UserError(
             str(error), f"--option of {name}", "`rass-bench list models --detail` lists them."
         ) from None
+    weights = open_weights(runtime.weights, Part(name), tagger=options.tagger, tags=tags)
+    config = configured(weights.config, options)
+    if tags is not None and config.tagger != RAM:
+        raise UserError(
+            f"tags of RAM for the tagger {config.tagger}", f"--option tags={tags}", "Leave it out."
+        )
+    suffix = revision_suffix(weights.config, config, computed, runtime.seed)
     return _Loaded(
         config,
         weights,
-        options,
-        _build_tokenizer(config, weights),
-        _build_tagger(config, weights, device),
+        computed,
+        _build_tokenizer(config, weights, runtime.weights),
+        _build_tagger(config, weights, device, runtime.weights),
         device,
+        f"{config.size}-{weights.fingerprint[:REVISION_DIGITS]}{suffix}",
     )
 
 
 def _spec(name: str, title: str, loaded: _Loaded) -> ModelSpec:
-    digest = loaded.weights.sha256
-    suffix = revision_suffix(loaded.options)
     return ModelSpec(
         name=name,
-        revision=f"{loaded.config.size}-{digest[:REVISION_DIGITS]}{suffix}",
+        revision=loaded.revision,
         title=title,
         licence=LICENCE,
-        weights_sha256=digest,
+        weights_sha256=loaded.weights.sha256,
         paper=PAPER,
         extra="models",
     )
 
 
-def _build_tokenizer(config: RassConfig, weights: RassWeights) -> Tokenizer:
-    from rass_bench.models.rass.prompt import WordTokenizer, load_clip_tokenizer
+def _build_tokenizer(config: RassConfig, weights: RassWeights, where: str) -> Tokenizer:
+    from rass_bench.models.rass.prompt import (
+        CLIP_END,
+        CLIP_LENGTH,
+        WordTokenizer,
+        load_clip_tokenizer,
+    )
 
-    if config.text.words_of is None:
-        return load_clip_tokenizer(weights.tokenizer)
-    return WordTokenizer(load_label_space(config.text.words_of).names, config.text.length)
+    text = config.text
+    if text.words_of is None:
+        needed = CLIP_END + 1, CLIP_LENGTH
+    else:
+        words = WordTokenizer(load_label_space(text.words_of).names, max(2, text.length))
+        needed = words.size, words.length
+    if text.vocabulary < needed[0] or text.length < needed[1]:
+        raise UserError(
+            f"a text encoder of {text.vocabulary} tokens, {text.length} a prompt; its tokenizer "
+            f"has {needed[0]}, {needed[1]} a prompt",
+            where,
+            "Correct the configuration.",
+        )
+    return load_clip_tokenizer(weights.tokenizer) if text.words_of is None else words
 
 
-def _build_tagger(config: RassConfig, weights: RassWeights, device: torch.device) -> Tagger:
+def _build_tagger(
+    config: RassConfig, weights: RassWeights, device: torch.device, where: str
+) -> Tagger:
+    from rass_bench.models.rass.loading import load_ram
     from rass_bench.models.rass.ram import RamTagger
-    from rass_bench.models.rass.ram_weights import build_ram
     from rass_bench.models.rass.taggers import FixedTagger
 
     if config.tagger == RAM and config.ram is not None and weights.tags is not None:
-        return RamTagger(build_ram(weights.ram, config.ram).to(device), weights.tags)
+        return RamTagger(load_ram(weights.ram, config.ram, where).to(device), weights.tags)
     prompt = config.tagger.removeprefix(FIXED) if config.tagger.startswith(FIXED) else ""
     return FixedTagger(tuple(tag.strip() for tag in prompt.split(",") if tag.strip()))
 
@@ -202,7 +229,7 @@ for _entry in (
     ModelEntry(
         name="rass",
         kind=Kind.SEGMENTER,
-        title="RASS: restoration-adapted diffusion features, Mask2Former head (IJCV 2026)",
+        title=RASS_TITLE,
         licence=LICENCE,
         load=load_rass,
         extra="models",
@@ -214,7 +241,7 @@ for _entry in (
     ModelEntry(
         name="scr",
         kind=Kind.RESTORER,
-        title="SCR: Stable Diffusion adapted to restore in one step (IJCV 2026)",
+        title=SCR_TITLE,
         licence=LICENCE,
         load=load_scr,
         extra="models",

@@ -91,6 +91,36 @@ def add_lora(unet: Any, config: LoraConfig, suffix: str = "_s2") -> None:
         parameter.requires_grad_("lora_" in name or name.startswith("conv_in."))
 
 
+def adapted_names(plain: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under the names that peft gives to layers with adapters.
+
+    Args:
+        plain: weights without adapters.
+        adapters: a state with adapters; those of ``plain`` that carry any are renamed.
+    """
+    layers = {name[: name.index(_DOWN)] for name in adapters if _DOWN in name}
+    renamed = {}
+    for name, tensor in plain.items():
+        layer, _, kind = name.rpartition(".")
+        renamed[f"{layer}{_BASE}.{kind}" if layer in layers else name] = tensor
+    return renamed
+
+
+def check_rank(state: Mapping[str, Tensor], rank: int) -> None:
+    """Check that all adapters have the rank that their scaling is computed from.
+
+    Args:
+        state: a UNet's weights under peft's names.
+        rank: that they should have.
+
+    Raises:
+        ValueError: one has another.
+    """
+    for name, down in state.items():
+        if _DOWN in name and down.shape[:1] != (rank,):
+            raise ValueError(f"{name} has the shape {tuple(down.shape)}, not the rank {rank}")
+
+
 def merge_lora(state: Mapping[str, Tensor], scaling: float) -> dict[str, Tensor]:
     """Weights with their adapters added in: W + scaling * B A, and peft's names undone.
 
@@ -101,7 +131,8 @@ def merge_lora(state: Mapping[str, Tensor], scaling: float) -> dict[str, Tensor]
         scaling: alpha / rank.
 
     Raises:
-        ValueError: an adapter lacks its other half or its base weight; the message is its name.
+        ValueError: an adapter lacks its other half or its base weight, or does not fit it; the
+            message is its name.
     """
     merged = {
         name.replace(_BASE, ""): tensor
@@ -117,7 +148,10 @@ def merge_lora(state: Mapping[str, Tensor], scaling: float) -> dict[str, Tensor]
         if up_name not in ups or weight_name not in merged:
             raise ValueError(name)
         ups.discard(up_name)
-        merged[weight_name] = _merged(merged[weight_name], down, state[up_name], scaling)
+        try:
+            merged[weight_name] = _merged(merged[weight_name], down, state[up_name], scaling)
+        except (RuntimeError, IndexError):
+            raise ValueError(name) from None
     if ups:
         raise ValueError(min(ups))
     return merged
@@ -135,8 +169,10 @@ def merge_scr(
         alpha: peft's default, which the official code leaves.
 
     Raises:
-        ValueError: a name in ``scr`` that belongs to no layer of the UNet; the message is it.
+        ValueError: a name in ``scr`` that belongs to no layer of the UNet, or does not fit it, or
+            has another rank.
     """
+    check_rank(scr, rank)
     replaced = dict(unet)
     adapters: dict[str, Tensor] = {}
     for name, tensor in scr.items():

@@ -121,7 +121,8 @@ def check_tensors(module: nn.Module, state: Mapping[str, Tensor], where: str) ->
         where: the file, for messages.
 
     Raises:
-        UserError: names that are missing or unknown, tensors of another shape.
+        UserError: names that are missing or unknown, tensors of another shape or without
+            fractions.
     """
     wanted = module.state_dict()
     for problem, names in (
@@ -140,6 +141,12 @@ def check_tensors(module: nn.Module, state: Mapping[str, Tensor], where: str) ->
                 f"{name} has the shape {tuple(tensor.shape)}, not {tuple(wanted[name].shape)}",
                 where,
                 "It must belong to the configured size; download it again.",
+            )
+        if tensor.is_floating_point() != wanted[name].is_floating_point():
+            raise UserError(
+                f"{name} holds {tensor.dtype}, not {wanted[name].dtype}",
+                where,
+                "It must be the checkpoint that training saved; download it again.",
             )
 
 
@@ -165,7 +172,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], where: str) ->
 def _unpacked(name: str, tensor: Tensor) -> dict[str, Tensor]:
     """Self attention's queries, keys and values apart, as transformers has them."""
     packed = _PACKED.fullmatch(name)
-    if packed is None or ".cross_attn." in name:
+    if packed is None or ".cross_attn." in name or tensor.ndim == 0 or len(tensor) % 3:
         return {name: tensor}
     prefix, kind = packed.groups()
     parts = torch.chunk(tensor, 3)

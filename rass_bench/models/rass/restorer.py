@@ -62,7 +62,8 @@ class ScrRestorer:
         prepare_network(network, execution, device)
         self.config = config
         self.spec = spec
-        self.parameters = count_parameters(network)
+        # Its adapters are merged: what training changes depends on a rank that is not kept.
+        self.parameters = ParameterCount(count_parameters(network).total, None)
         self._network = network
         self._tagger = tagger
         self._prompts = PromptEncoder(network.text_encoder, tokenizer)

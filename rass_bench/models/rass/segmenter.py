@@ -23,6 +23,7 @@ from rass_bench.models.rass.execution import autocast, prepare_network
 from rass_bench.models.rass.network import QueryScores, RassNetwork
 from rass_bench.models.rass.pixels import latent_noise, to_tensor
 from rass_bench.models.rass.prompt import PromptEncoder, Tokenizer, prompt_of
+from rass_bench.models.rass.sizes import count_trainable
 from rass_bench.models.rass.taggers import Tagger
 
 SIZE_RULE = SizeRule(short_side=512, max_long_side=2048, multiple_of=8, pad_value=0)
@@ -61,7 +62,8 @@ class RassSegmenter:
         prepare_network(network, execution, device)
         self.config = config
         self.spec = spec
-        self.parameters = count_parameters(network)
+        # Frozen and merged here, the network does not tell what training changes.
+        self.parameters = ParameterCount(count_parameters(network).total, count_trainable(network))
         self._network = network
         self._tagger = tagger
         self._prompts = PromptEncoder(network.text_encoder, tokenizer)

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from rass_bench.errors import UserError
-from rass_bench.files import read_json, sha256_file, write_json
+from rass_bench.files import canonical_json, read_json, sha256_bytes, sha256_file, write_json
+from rass_bench.models.rass.checkpoint_file import read_tensors
 from rass_bench.models.rass.config import RassConfig
 from rass_bench.models.rass.ram import TagList
 from rass_bench.structure import build
@@ -43,8 +44,8 @@ class RassWeights:
         ram: RAM's tensors; empty without RAM.
         tags: RAM's tags, or None.
         tokenizer: folder with the text encoder's vocabulary, or None for the packaged one.
-        sources: SHA-256 of every file that they come from, by name.
-        sha256: one hash over all of it.
+        sources: SHA-256 of every official file that they come from, by name.
+        sha256: of the package's own file, or over ``sources``.
     """
 
     config: RassConfig
@@ -55,6 +56,16 @@ class RassWeights:
     tokenizer: Path | None
     sources: Mapping[str, str]
     sha256: str
+
+    @property
+    def fingerprint(self) -> str:
+        """One hash over all that decides figures: tensors, configuration and tags."""
+        described = {
+            "weights": self.sha256,
+            "config": dataclasses.asdict(self.config),
+            "tags": None if self.tags is None else dataclasses.asdict(self.tags),
+        }
+        return sha256_bytes(canonical_json(described))
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,11 @@ def save_weights(weights: RassWeights, path: Path) -> Path:
 
     Returns:
         The JSON file's path.
+
+    Raises:
+        UserError: the file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     plain = {name.replace(".base_layer", ""): tensor for name, tensor in weights.rass.items()}
@@ -90,8 +105,16 @@ def save_weights(weights: RassWeights, path: Path) -> Path:
     tensors |= {_RAM + name: tensor for name, tensor in weights.ram.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
-    partial.replace(path)
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+        partial.replace(path)
+    except SafetensorError as error:
+        # It stands for the operating system's own error, of which it keeps the text alone.
+        raise UserError(
+            f"the weights cannot be written: {error}", str(path), "Free space, or choose a place."
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
     sidecar = _Sidecar(
         FORMAT, weights.config, sha256_file(path), weights.tags, dict(weights.sources)
     )
@@ -109,8 +132,13 @@ def load_weights(path: Path) -> RassWeights:
     Raises:
         UserError: a missing or unreadable file, or two that do not belong together.
     """
-    from safetensors import safe_open
-
+    if path.suffix != WEIGHTS_SUFFIX:
+        raise UserError(
+            f"no {WEIGHTS_SUFFIX} file",
+            f"weights {path}",
+            "Give official:DIR, the folder of official files, or a file that `rass-bench weights "
+            "convert` wrote.",
+        )
     check_weights_file(path)
     beside = path.with_suffix(".json")
     sidecar = _read_sidecar(beside)
@@ -121,8 +149,7 @@ def load_weights(path: Path) -> RassWeights:
             f"{path} and {beside.name}",
             "Copy both files again.",
         )
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors = read_tensors(path)
     scr = _part(tensors, _SCR)
     ram = _part(tensors, _RAM)
     rass = {name: one for name, one in tensors.items() if not name.startswith((_SCR, _RAM))}
