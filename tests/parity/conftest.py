@@ -34,6 +34,22 @@ class Reached:
     relative: float
 
 
+def hold(
+    what: str,
+    ours: torch.Tensor,
+    official: torch.Tensor,
+    *,
+    absolute: float | None = None,
+    relative: float | None = None,
+) -> None:
+    """Hold a tensor against the official one, and print what is reached (pytest -s)."""
+    reached = distance(ours, official)
+    kind, asked = ("absolute", absolute) if relative is None else ("relative", relative)
+    error = getattr(reached, kind)
+    print(f"parity | {what:24} | {kind} | asked {asked:.0e} | reached {error:.1e}")
+    assert error <= asked, what
+
+
 @dataclass(frozen=True)
 class Tiny:
     config: RassConfig

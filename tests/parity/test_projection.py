@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from rass_bench.models.rass.official import translate
 from rass_bench.models.rass.projection import Projection
 
-from .conftest import distance
+from .conftest import hold
 
 
 def test_a_stage_that_keeps_its_channels_has_an_identity_shortcut(oracle_file):
@@ -22,4 +22,4 @@ def test_a_stage_that_keeps_its_channels_has_an_identity_shortcut(oracle_file):
     stage.load_state_dict(weights)
     with torch.inference_mode():
         ours = stage(fixture["in512.x"].float())
-    assert distance(ours, fixture["in512.y"]).relative <= 1e-6
+    hold("identity shortcut", ours, fixture["in512.y"], relative=1e-6)
