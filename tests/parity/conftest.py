@@ -81,7 +81,7 @@ def read_tiny(folder: Path) -> Tiny:
 
 def _config(document: dict, state: dict[str, torch.Tensor]) -> RassConfig:
     unet, vae, text = document["unet"], document["vae"], document["clip_text"]
-    overrides = document["cfg_overrides"]
+    overrides = document["cfg_overrides"]  # of maskformer2_RASS.yaml, whose values are the rest
     feed_forward = "sem_seg_head.pixel_decoder.transformer.encoder.layers.0.linear1.weight"
     return RassConfig(
         size="tiny",
@@ -110,17 +110,17 @@ def _config(document: dict, state: dict[str, torch.Tensor]) -> RassConfig:
             text["hidden_act"],
         ),
         head=HeadConfig(
-            classes=overrides["MODEL.SEM_SEG_HEAD.NUM_CLASSES"],
-            width=overrides["MODEL.SEM_SEG_HEAD.CONVS_DIM"],
-            mask_width=overrides["MODEL.SEM_SEG_HEAD.MASK_DIM"],
-            hidden=overrides["MODEL.MASK_FORMER.HIDDEN_DIM"],
-            heads=overrides["MODEL.MASK_FORMER.NHEADS"],
-            pixel_decoder_layers=overrides["MODEL.SEM_SEG_HEAD.TRANSFORMER_ENC_LAYERS"],
+            classes=overrides.get("MODEL.SEM_SEG_HEAD.NUM_CLASSES", 150),
+            width=overrides.get("MODEL.SEM_SEG_HEAD.CONVS_DIM", 256),
+            mask_width=overrides.get("MODEL.SEM_SEG_HEAD.MASK_DIM", 256),
+            hidden=overrides.get("MODEL.MASK_FORMER.HIDDEN_DIM", 256),
+            heads=overrides.get("MODEL.MASK_FORMER.NHEADS", 8),
+            pixel_decoder_layers=overrides.get("MODEL.SEM_SEG_HEAD.TRANSFORMER_ENC_LAYERS", 6),
             pixel_decoder_feed_forward=len(state[feed_forward]),
-            decoder_layers=overrides["MODEL.MASK_FORMER.DEC_LAYERS"] - 1,
-            decoder_feed_forward=overrides["MODEL.MASK_FORMER.DIM_FEEDFORWARD"],
-            queries=overrides["MODEL.MASK_FORMER.NUM_OBJECT_QUERIES"],
-            points=overrides["MODEL.MASK_FORMER.TRAIN_NUM_POINTS"],
+            decoder_layers=overrides.get("MODEL.MASK_FORMER.DEC_LAYERS", 10) - 1,
+            decoder_feed_forward=overrides.get("MODEL.MASK_FORMER.DIM_FEEDFORWARD", 2048),
+            queries=overrides.get("MODEL.MASK_FORMER.NUM_OBJECT_QUERIES", 100),
+            points=overrides.get("MODEL.MASK_FORMER.TRAIN_NUM_POINTS", 12544),
         ),
         lora=LoraConfig(document["lora_rank"], document["lora_alpha"]),
     )

@@ -252,7 +252,7 @@ class RassConfig:
 
     @classmethod
     def sd21(cls) -> RassConfig:
-        """The paper's size, on Stable Diffusion 2.1 base (rass.md's sections 5 and 6)."""
+        """The paper's size, on Stable Diffusion 2.1 base (official configs, maskformer2_RASS.yaml)."""
         return cls(
             size="sd21",
             label_space="ade20k-150",
@@ -277,7 +277,7 @@ class RassConfig:
             head=HeadConfig(
                 classes=150,
                 projection=128,
-                bottleneck=32,
+                bottleneck=64,
                 width=64,
                 mask_width=64,
                 hidden=64,

@@ -28,7 +28,7 @@ ADAPTED = (
     "ff.net.2",
 )
 """A layer is adapted when its name holds one of these; "conv" stands for conv1, conv2, conv_in,
-conv_shortcut and the convolutions of down- and upsamplers too (rass.md, section 2)."""
+conv_shortcut and the convolutions of down- and upsamplers too (official ras.py)."""
 
 _BASE, _DOWN, _UP = ".base_layer", ".lora_A.", ".lora_B."
 
@@ -43,7 +43,7 @@ class LoraTargets:
 
 
 def lora_targets(unet: Any) -> LoraTargets:
-    """The layers that RASS adapts: all but ``conv_out`` (rass.md, section 2)."""
+    """The layers that RASS adapts: all but ``conv_out`` (official ras.py)."""
     names = [name.removesuffix(".weight") for name, _ in unet.named_parameters()]
     adapted = [
         name

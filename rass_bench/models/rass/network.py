@@ -4,7 +4,7 @@
                           └── two maps ────────────┴── four maps ─────────────────┤
                                      averaged over windows: res2 .. res5 ─ Mask2Former head
 
-Section numbers of rass.md stand in brackets; ``__init__.py`` maps the paper's figure.
+Step numbers are those of the package's docstring, which maps the paper's figure.
 """
 
 from __future__ import annotations

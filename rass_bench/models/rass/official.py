@@ -1,6 +1,6 @@
 """The official checkpoint's names, and what stands behind each of them here.
 
-`rass.pth` holds the whole of detectron2's model (rass.md, sections 2 and 6). Every name is either
+`rass.pth` holds the whole of detectron2's model. Every name is either
 translated or known to be unused; a name that is neither is refused, and so is a missing one.
 """
 

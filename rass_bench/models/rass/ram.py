@@ -174,7 +174,7 @@ class RamTagger:
         """Name the tags of each photo, in the list's order.
 
         The photo is brought to a square as torchvision >= 0.17 resizes tensors, antialiased.
-        torchvision 0.16, which RASS's README names, does not antialias them (rass.md, quirk 9):
+        torchvision 0.16, which RASS's README names, does not antialias them:
         tags near their threshold depend on that version there.
 
         Args:

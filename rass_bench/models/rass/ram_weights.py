@@ -2,7 +2,7 @@
 
 ``vision_multi`` is the tagging head's name in older checkpoints (load_checkpoint_swinlarge in
 ram/models/utils.py of xinyu1205/recognize-anything). LoRA is loralib's: W + (1 / rank) B A, on the
-Swin's queries and values and on the tagging head's queries and keys (rass.md, section 5).
+Swin's queries and values and on the tagging head's queries and keys (official ram_lora.py).
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def build_ram(weights: Mapping[str, Tensor], config: RamConfig) -> Ram:
 def official_parameters(config: RamConfig, rank: int = 8) -> int:
     """Parameters of the official tagger, its captioning parts and LoRA with it.
 
-    What rass.md's section 6 counts: weights that the tag encoder's first layers share with the
+    As the paper counts: weights that the tag encoder's first layers share with the
     tagging head once, the text decoder's word embedding and its output likewise.
 
     Args:

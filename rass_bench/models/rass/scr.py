@@ -3,7 +3,7 @@
     photo ─ VAE encoder ─ latent z ─ UNet at timestep 1, told the prompt ─ x0 ─ VAE decoder ─ photo
 
 SCR is Stable Diffusion's UNet with SCR's adapters merged in and its own ``conv_in``; VAE and text
-encoder are Stable Diffusion's own (rass.md, section 2; protocols.md, section 5).
+encoder are Stable Diffusion's own (official ras.py).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Cells:
 def place_windows(height: int, width: int) -> tuple[Window, ...]:
     """Square windows of the photo's short side, side by side, the last one shifted to the border.
 
-    The official FeatureProjection.slide_forward (rass.md, section 1, step 4).
+    The official FeatureProjection.slide_forward: step 4 of the package's docstring.
     """
     side = min(height, width)
     return tuple(
