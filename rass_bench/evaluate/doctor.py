@@ -18,7 +18,17 @@ from rass_bench.data.spec import definitions_dir, spec_names
 from rass_bench.files import cache_dir
 
 EXTRAS = {
-    "models": ("torch", "torchvision", "transformers", "safetensors", "spandrel", "onnxruntime"),
+    "models": (
+        "torch",
+        "torchvision",
+        "transformers",
+        "safetensors",
+        "diffusers",
+        "peft",
+        "timm",
+        "spandrel",
+        "onnxruntime",
+    ),
     "iqa": ("pyiqa",),
 }
 

@@ -252,7 +252,7 @@ class RassConfig:
 
     @classmethod
     def sd21(cls) -> RassConfig:
-        """The paper's size, on Stable Diffusion 2.1 base (official configs, maskformer2_RASS.yaml)."""
+        """The paper's size, on Stable Diffusion 2.1 base (official maskformer2_RASS.yaml)."""
         return cls(
             size="sd21",
             label_space="ade20k-150",
