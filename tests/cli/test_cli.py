@@ -26,6 +26,7 @@ COMMANDS = [
     ["degrade", "show"],
     ["data", "check"],
     ["train", "segmenter"],
+    ["weights", "convert"],
 ]
 
 

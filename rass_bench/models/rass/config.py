@@ -269,7 +269,7 @@ class RassConfig:
         return cls(
             size="mini",
             label_space="ade20k-150",
-            unet=UNetConfig((32, 64, 96, 96), (2, 2, 3, 3), cross_attention_dim=64),
+            unet=UNetConfig((32, 64, 96, 96), (2, 2, 3, 3), cross_attention_dim=64, norm_groups=16),
             vae=VaeConfig((32, 32, 64, 64), layers_per_block=1),
             text=TextConfig(
                 vocabulary=153, width=64, feed_forward=128, layers=2, heads=2, words_of="ade20k-150"

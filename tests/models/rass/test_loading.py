@@ -249,7 +249,7 @@ IN_PROJ = f"{HEAD}transformer_self_attention_layers.0.self_attn.in_proj_weight"
         (lambda state: state.update({DOWN: torch.tensor(1.0)}), "not the rank 4"),
         (lambda state: double(state, DOWN), "not the rank 4"),
         (
-            lambda state: state.update({f"{HEAD}query_feat.weight": torch.ones(12, 32).int()}),
+            lambda state: state.update({f"{HEAD}query_feat.weight": torch.ones(12, 64).int()}),
             "torch.int32",
         ),
         (lambda state: state.update({f"{RAM}fc.bias": torch.ones(2)}), "fc.bias has the shape"),
