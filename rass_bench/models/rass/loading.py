@@ -369,8 +369,14 @@ def _first_line(error: Exception) -> str:
 
 
 def _classes() -> dict[str, Any]:
+    import diffusers
+    import transformers
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel
+
+    # Their bars are drawn into logs and pipes too, where they hide what matters.
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
 
     return dict(zip(_SD_PARTS, (UNet2DConditionModel, AutoencoderKL, CLIPTextModel), strict=True))
 

@@ -8,6 +8,9 @@ from typing import Any, TypeVar, cast
 
 from rass_bench.models.rass.config import HeadConfig, RassConfig, TextConfig, UNetConfig, VaeConfig
 
+# Where it is installed, diffusers and transformers import it, and it warns of what it lacks.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
 N = TypeVar("N")
 
 LEVELS = (4, 8, 16, 32)
@@ -19,7 +22,6 @@ BETA_START, BETA_END, TRAIN_TIMESTEPS = 0.00085, 0.012, 1000
 
 def build_unet(config: UNetConfig, latent_channels: int) -> Any:
     """Stable Diffusion's UNet, diffusers' ``UNet2DConditionModel``, with random weights."""
-    _silence_bitsandbytes()
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
@@ -37,7 +39,6 @@ def build_unet(config: UNetConfig, latent_channels: int) -> Any:
 
 def build_vae(config: VaeConfig) -> Any:
     """Stable Diffusion's VAE, diffusers' ``AutoencoderKL``, with random weights."""
-    _silence_bitsandbytes()
     from diffusers import AutoencoderKL
 
     levels = len(config.block_out_channels)
@@ -118,11 +119,6 @@ def build_empty(network: Callable[[RassConfig], N], config: RassConfig) -> N:
     positions = torch.arange(config.text.length)[None]
     cast(Any, empty).text_encoder.embeddings.position_ids = positions
     return empty
-
-
-def _silence_bitsandbytes() -> None:
-    """Where it is installed, importing diffusers imports it, and it warns of what it lacks."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def _mask2former(config: HeadConfig) -> Any:

@@ -49,6 +49,7 @@ _RENAMES = (
     (r"^(pixel_decoder\.(?:adapter|layer)_1)\.(weight)", r"\1.0.\2"),
     (r"^sem_seg_head\.predictor\.class_embed\.", "class_predictor."),
     (r"^sem_seg_head\.predictor\.", "transformer_module."),
+    (r"^transformer_module\.input_proj\.", "transformer_module.input_projections."),
     (r"\.query_feat\.", ".queries_features."),
     (r"\.query_embed\.", ".queries_embedder."),
     (r"\.decoder_norm\.", ".decoder.layernorm."),

@@ -120,6 +120,8 @@ def save_weights(weights: RassWeights, path: Path) -> Path:
     )
     beside = path.with_suffix(".json")
     write_json(beside, dataclasses.asdict(sidecar))
+    # safetensors writes for the owner alone; the two files belong together.
+    path.chmod(beside.stat().st_mode)
     return beside
 
 
