@@ -195,3 +195,19 @@ def test_an_installed_package_that_adds_something_else_is_named(tmp_path):
         tmp_path, "from rass_bench.models.catalog import model_entries; model_entries()"
     )
     assert "the installed plug-in 'all-sky' is a type, not a ModelEntry" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("runtime", "words"),
+    [
+        (Runtime(weights="x"), "the model's weights cannot be chosen"),
+        (Runtime(options=("batch=2",)), "the model has no options"),
+    ],
+)
+def test_a_plugin_entry_refuses_choices_that_it_does_not_offer(tmp_path, runtime, words):
+    (tmp_path / "entry.py").write_text(
+        "from rass_bench.models.registry import Kind, ModelEntry\n"
+        "ENTRY = ModelEntry('mine', Kind.RESTORER, 'Mine', 'CC0-1.0', lambda runtime: None)\n"
+    )
+    with pytest.raises(UserError, match=words):
+        load_restorer(f"{tmp_path}/entry.py:ENTRY", runtime)
