@@ -56,6 +56,9 @@ class UNetConfig:
     layers_per_block: int = 2
     norm_groups: int = 32
 
+    def __post_init__(self) -> None:
+        _check_groups(self.norm_groups)
+
 
 @dataclass(frozen=True)
 class VaeConfig:
@@ -74,6 +77,15 @@ class VaeConfig:
     norm_groups: int = 32
     latent_channels: int = 4
     scaling: float = 0.18215
+
+    def __post_init__(self) -> None:
+        _check_groups(self.norm_groups)
+
+
+def _check_groups(groups: int) -> None:
+    # PyTorch builds such a network, and fails at the first photo.
+    if groups < 1:
+        raise ValueError(f"norm_groups is {groups}, not a whole number from 1")
 
 
 @dataclass(frozen=True)
