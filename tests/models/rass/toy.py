@@ -6,6 +6,7 @@ itself, so that what the package reads can be compared with networks that it had
 
 import dataclasses
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,7 +193,9 @@ def _adapt(unet, layers: list[str], rank: int, suffix: str, *, with_last: bool) 
     for part, targets in _by_part([*layers, "conv_out"] if with_last else layers).items():
         names.append(f"default_{part}{suffix}")
         adapter = PeftLora(r=rank, init_lora_weights="gaussian", target_modules=targets)
-        unet.add_adapter(adapter, adapter_name=names[-1])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+            unet.add_adapter(adapter, adapter_name=names[-1])
     unet.set_adapter(names)
     with torch.no_grad():
         for name, parameter in unet.named_parameters():
