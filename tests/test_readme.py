@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.rass.toy import write_official
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -39,6 +41,8 @@ def reader(tmp_path, shared_data):
             (tmp_path / "RealSR").symlink_to(shared_data("realsr"))
             weights = shared_data("weights") / "realesr-animevideov3.safetensors"
             (tmp_path / weights.name).symlink_to(weights)
+        if "official-files" in block:
+            write_official(tmp_path / "official-files")
         if "photo.jpg" in block:
             shutil.copy(ROOT / "reports/scenes.png", tmp_path / "photo.jpg")
         return tmp_path
@@ -65,7 +69,17 @@ def test_the_commands_of_a_block_work_one_after_the_other(block, reader):
 
 def test_every_command_of_the_package_is_shown():
     shown = {shlex.split(line)[1] for block in COMMANDS for line in block.splitlines()}
-    assert shown >= {"run", "score", "compare", "degrade", "data", "list", "doctor", "train"}
+    assert shown >= {
+        "run",
+        "score",
+        "compare",
+        "degrade",
+        "data",
+        "list",
+        "doctor",
+        "train",
+        "weights",
+    }
 
 
 def test_the_two_commands_come_first_and_are_what_ci_runs():

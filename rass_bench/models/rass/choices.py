@@ -21,13 +21,13 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class Execution:
-    """How the networks compute. The defaults are what the official code does.
+    """How the networks compute; by default in float32, one window after the other.
 
     Attributes:
         precision: of matrix products and convolutions.
         channels_last: lay the convolutions' memory out channels last; a tenth faster on a CPU.
         compile: let torch.compile fuse each block; slow at the first photo of each size.
-        batch: windows, or tiles of an image, that go through VAE and UNet at once.
+        batch: windows of a photo that go through VAE and UNet at once.
     """
 
     precision: Precision = Precision.FP32

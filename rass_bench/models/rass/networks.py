@@ -76,9 +76,13 @@ def build_text_encoder(config: TextConfig) -> Any:
 
 def build_pixel_decoder(config: HeadConfig) -> Any:
     """Mask2Former's multi-scale deformable pixel decoder, from transformers."""
+    from torch.nn.init import normal_
     from transformers.models.mask2former.modeling_mask2former import Mask2FormerPixelDecoder
 
-    return Mask2FormerPixelDecoder(_mask2former(config), [config.projection] * len(LEVELS))
+    decoder = Mask2FormerPixelDecoder(_mask2former(config), [config.projection] * len(LEVELS))
+    # Left as memory was found, by transformers, where it is not part of a whole model.
+    normal_(decoder.level_embed)
+    return decoder
 
 
 def build_transformer_module(config: HeadConfig) -> Any:

@@ -166,6 +166,7 @@ class RamTagger:
                 NAMES_FILE,
                 "Take the list that belongs to the weights.",
             )
+        self.parameters = sum(one.numel() for one in network.parameters())
         self._network = network
         self._names = tags.names
         self._thresholds = torch.tensor(tags.thresholds)

@@ -63,7 +63,8 @@ class ScrRestorer:
         self.config = config
         self.spec = spec
         # Its adapters are merged: what training changes depends on a rank that is not kept.
-        self.parameters = ParameterCount(count_parameters(network).total, None)
+        total = count_parameters(network).total + tagger.parameters
+        self.parameters = ParameterCount(total, None)
         self._network = network
         self._tagger = tagger
         self._prompts = PromptEncoder(network.text_encoder, tokenizer)

@@ -63,7 +63,8 @@ class RassSegmenter:
         self.config = config
         self.spec = spec
         # Frozen and merged here, the network does not tell what training changes.
-        self.parameters = ParameterCount(count_parameters(network).total, count_trainable(network))
+        total = count_parameters(network).total + tagger.parameters
+        self.parameters = ParameterCount(total, count_trainable(network))
         self._network = network
         self._tagger = tagger
         self._prompts = PromptEncoder(network.text_encoder, tokenizer)

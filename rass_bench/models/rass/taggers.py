@@ -11,6 +11,11 @@ from torch import Tensor
 class Tagger(Protocol):
     """Names what is in photos."""
 
+    @property
+    def parameters(self) -> int:
+        """Parameters of its network; 0 without one."""
+        ...
+
     def tag(self, photos: Tensor) -> list[tuple[str, ...]]:
         """Name what is in each photo.
 
@@ -26,9 +31,11 @@ class FixedTagger:
 
     Attributes:
         tags: what it says.
+        parameters: none.
     """
 
     tags: tuple[str, ...]
+    parameters: int = 0
 
     def tag(self, photos: Tensor) -> list[tuple[str, ...]]:
         """See :class:`Tagger`."""

@@ -9,6 +9,7 @@ from source and old versions of the libraries.)
 """
 
 import json
+import resource
 import sys
 import time
 import warnings
@@ -46,8 +47,9 @@ def main(how: str, threads: int, repeats: int) -> None:
     tagger = RamTagger(ram, TagList(("tag",) * config.ram.tags, (1.0,) * config.ram.tags))
     with torch.inference_mode():
         runs = [_run(network, tagger, official=how == "official") for _ in range(repeats + 1)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     # The first run warms up.
-    print(json.dumps(runs[1:]))
+    print(json.dumps({"runs": runs[1:], "peak_bytes": peak}))
 
 
 def _run(network: RassNetwork, tagger: RamTagger, *, official: bool) -> dict[str, float]:

@@ -9,6 +9,7 @@ from rass_bench.models.catalog import load_restorer, load_segmenter
 from rass_bench.models.contract import check_description
 from rass_bench.models.protocols import ParameterCount, Restorer, Segmenter, ToldSegmenter
 from rass_bench.models.rass.loading import Part, open_weights
+from rass_bench.models.rass.ram import Ram
 from rass_bench.models.rass.sizes import count_parameters_as_published
 from rass_bench.models.registry import MODELS, Runtime
 from rass_bench.models.sizing import restore, segment
@@ -52,9 +53,16 @@ def test_what_training_changes_is_counted_though_adapters_are_merged(load, toy):
     parameters = load("rass").parameters
     assert parameters.trainable == trained
     assert parameters.trainable == count_parameters_as_published(CONFIG).trainable
-    assert parameters.total == sum(one.numel() for one in toy.rass.parameters())
-    total = sum(one.numel() for one in toy.scr.parameters())
-    assert load("scr").parameters == ParameterCount(total, None)
+
+
+def test_every_network_that_runs_is_counted_the_tagger_with_it(load, toy):
+    def count(network):
+        return sum(one.numel() for one in network.parameters())
+
+    tagger = count(Ram(CONFIG.ram))
+    assert load("rass").parameters.total == count(toy.rass) + tagger
+    assert load("rass", "tagger=fixed:sky").parameters.total == count(toy.rass)
+    assert load("scr").parameters == ParameterCount(count(toy.scr) + tagger, None)
 
 
 # Revisions: others where figures can differ, and nowhere else

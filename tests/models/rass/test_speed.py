@@ -12,22 +12,26 @@ OFFICIAL_SECONDS = 14.8
 """The official code, 512 x 512, float32, two threads of a Xeon."""
 
 
-def stages(how: str) -> dict[str, float]:
+def stages(how: str) -> tuple[dict[str, float], float]:
+    """Median seconds of each stage, and the process's peak memory in GB."""
     script = Path(__file__).with_name("speed.py")
     done = subprocess.run(
         [sys.executable, script, how, "2", "3"], capture_output=True, text=True, check=True
     )
-    runs = json.loads(done.stdout.splitlines()[-1])
-    return {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
+    measured = json.loads(done.stdout.splitlines()[-1])
+    runs = measured["runs"]
+    medians = {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
+    return medians, measured["peak_bytes"] / 1e9
 
 
 @pytest.mark.slow
 def test_a_photo_takes_at_most_three_quarters_of_the_official_time():
-    ours, official = stages("ours"), stages("official")
+    (ours, memory), (official, official_memory) = stages("ours"), stages("official")
     print(f"\n{'stage':15} {'ours':>6} {'official':>9} s")
     for stage, seconds in ours.items():
         print(f"{stage:15} {seconds:6.2f} {official[stage]:9.2f}")
     total, official_total = sum(ours.values()), sum(official.values())
     print(f"{'sum':15} {total:6.2f} {official_total:9.2f}  ratio {total / official_total:.2f}")
+    print(f"{'peak memory':15} {memory:6.2f} {official_memory:9.2f} GB")
     print(f"against {OFFICIAL_SECONDS} s of the official code: {total / OFFICIAL_SECONDS:.2f}")
     assert total <= 0.75 * official_total
