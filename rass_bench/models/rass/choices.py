@@ -8,7 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 from rass_bench.files import sha256_bytes
-from rass_bench.models.rass.config import FIXED, CleanLatent, ColourFix, Latent, RassConfig
+from rass_bench.models.rass.config import (
+    FIXED,
+    LABELS,
+    CleanLatent,
+    ColourFix,
+    Latent,
+    RassConfig,
+)
 
 
 class Precision(StrEnum):
@@ -128,7 +135,8 @@ def revision_suffix(
 ) -> str:
     """What a user's choices add to a revision: ``+latent=sample+seed=0``.
 
-    Choices that can change figures, down to their lowest bits, and none else.
+    Choices that can change figures, down to their lowest bits, and none else. That the model is
+    told the ground truth's classes is said also where the weights' configuration says so.
 
     Args:
         weights: the configuration that came with the weights.
@@ -139,6 +147,8 @@ def revision_suffix(
     changed = {
         name: value for name, value in vars(chosen).items() if value != getattr(weights, name)
     }
+    if chosen.tagger == LABELS:
+        changed["tagger"] = LABELS
     if chosen.tagger.startswith(FIXED) and "tagger" in changed:
         # A prompt may be longer than a file's name can be.
         prompt = chosen.tagger.removeprefix(FIXED)

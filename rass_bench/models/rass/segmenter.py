@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rass_bench.errors import UserError
 from rass_bench.models.devices import count_parameters
 from rass_bench.models.protocols import (
     Image,
@@ -76,7 +77,16 @@ class RassSegmenter:
         """See :class:`rass_bench.models.protocols.Segmenter`.
 
         One photo at a time: a batch would change low bits with its neighbours.
+
+        Raises:
+            UserError: the model is to be told the classes.
         """
+        if self.spec.told_classes:
+            raise UserError(
+                "the model must be told the classes in each photo",
+                self.spec.key,
+                "Use a data set with labels, or another tagger.",
+            )
         return [self._segment(image, None) for image in images]
 
     def predict_told(

@@ -90,6 +90,14 @@ def test_what_can_change_figures_is_another_revision(kind, options):
     assert "" not in found
 
 
+def test_a_told_model_says_so_whoever_chose_it():
+    """Its figures are an upper bound: no table may show them without a word."""
+    assert suffix(SegmenterOptions, "tagger=labels") == "+tagger=labels"
+    told = dataclasses.replace(SD21, tagger="labels")
+    assert suffix(SegmenterOptions, weights=told) == "+tagger=labels"
+    assert suffix(SegmenterOptions, "tagger=ram", weights=told) == "+tagger=ram"
+
+
 def test_sampled_latents_name_their_seed():
     """Restored photos are kept by revision: another seed is another photo."""
     assert suffix(RestorerOptions, "latent=sample", seed=3) == "+latent=sample+seed=3"

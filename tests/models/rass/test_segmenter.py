@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from rass_bench.errors import UserError
 from rass_bench.models.contract import checked_prediction
 from rass_bench.models.protocols import ModelSpec
 from rass_bench.models.rass.choices import Execution, Precision
@@ -197,6 +198,14 @@ def test_told_classes_take_the_taggers_place(build):
     assert not tagger.shown
     for image, tags, (answer,) in zip(PHOTOS, told, answers, strict=True):
         assert_equal(answer, *predict(build(FixedTagger(tags)), image))
+
+
+def test_a_model_that_is_to_be_told_does_not_answer_untold(build):
+    model = build()
+    model.spec = dataclasses.replace(SPEC, told_classes=True)
+    with pytest.raises(UserError, match="must be told the classes"):
+        segment(model, [PHOTOS[0]])
+    assert segment(model, [PHOTOS[0]], [("sky",)])[0].shape == PHOTOS[0].shape[:2]
 
 
 # How it is computed
