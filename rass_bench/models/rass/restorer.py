@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rass_bench.errors import UserError
 from rass_bench.models.devices import count_parameters
 from rass_bench.models.protocols import Image, ModelSpec, ParameterCount, SizeRule
 from rass_bench.models.rass.choices import Execution
@@ -73,7 +74,11 @@ class ScrRestorer:
         self._seed = seed
 
     def restore(self, images: Sequence[Image]) -> Sequence[Image]:
-        """See :class:`rass_bench.models.protocols.Restorer`."""
+        """See :class:`rass_bench.models.protocols.Restorer`.
+
+        Raises:
+            UserError: the network returned NaN or infinite pixels.
+        """
         return [self._restore(image) for image in images]
 
     def _restore(self, image: Image) -> Image:
@@ -104,6 +109,12 @@ class ScrRestorer:
         batch = _to_batch(tile, self._device)
         with autocast(self._execution, self._device):
             restored: Tensor = self._network(batch * 2 - 1, context, noise)
+        if not bool(torch.isfinite(restored).all()):
+            raise UserError(
+                "the model returned NaN or infinite pixels",
+                self.spec.key,
+                "Run it in float32, and check its weights.",
+            )
         return restored.float() / 2 + 0.5
 
 

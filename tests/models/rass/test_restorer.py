@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from rass_bench.errors import UserError
 from rass_bench.models.protocols import ModelSpec
 from rass_bench.models.rass.choices import Execution, Precision
 from rass_bench.models.rass.config import CleanLatent, ColourFix, Latent
@@ -151,6 +152,15 @@ def test_sampled_latents_depend_on_seed_and_tile_alone(build, restorer):
     assert np.array_equal(sampled[3], again)
     assert not np.array_equal(sampled[3], sampled[4])
     assert not np.array_equal(sampled[3], one(restorer, image))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_broken_weights_are_no_black_photo(build, value):
+    broken = build()
+    with torch.no_grad():
+        broken._network.vae.decoder.conv_out.bias.fill_(value)
+    with pytest.raises(UserError, match="NaN or infinite pixels"):
+        broken.restore([photo(64, 64)])
 
 
 def test_another_prompt_is_another_photo(build, restorer):
