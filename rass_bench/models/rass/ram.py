@@ -223,7 +223,8 @@ def _lines(path: Path, count: int) -> list[str]:
         "copy it beside the weights."
     )
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # Some editors open a file with a mark that would become part of the first tag.
+        lines = path.read_text("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise UserError("RAM's list is missing", str(path), origin) from None
     except UnicodeDecodeError:

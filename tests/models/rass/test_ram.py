@@ -415,6 +415,13 @@ def test_tags_are_read_in_order(folder):
     assert read_tags(folder, 3) == TagList(("3D glasses", "ice cream", "bär"), (0.65, 1.0, 0.8))
 
 
+def test_marks_and_line_ends_of_other_systems_are_no_part_of_a_tag(folder):
+    expected = read_tags(folder, 3)
+    for path in folder.iterdir():
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_tags(folder, 3) == expected
+
+
 def test_a_list_may_have_another_name(folder):
     folder.joinpath("ram_tag_list.txt").rename(folder / "mine.txt")
     assert read_tags(folder / "mine.txt", 3).names == ("3D glasses", "ice cream", "bär")
