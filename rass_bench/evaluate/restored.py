@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rass_bench.errors import UserError
 from rass_bench.files import cache_dir, sha256_bytes
-from rass_bench.images import read_image, write_image
+from rass_bench.images import MAX_PIXELS, read_image, write_image
 from rass_bench.models.classical import enlarge
 from rass_bench.models.protocols import Image, Restorer
 from rass_bench.models.sizing import restore
@@ -29,8 +30,18 @@ def restore_to_scale(restorer: Restorer, photo: Image, scale: int) -> Image:
 
     Returns:
         RGB uint8 (H * scale, W * scale, 3).
+
+    Raises:
+        UserError: the result would have more than ``MAX_PIXELS`` pixels.
     """
     height, width = photo.shape[0] * scale, photo.shape[1] * scale
+    if height * width > MAX_PIXELS:
+        raise UserError(
+            f"a photo of {photo.shape[1]} x {photo.shape[0]} pixels would become "
+            f"{width} x {height}",
+            f"scale {scale}",
+            f"At most {MAX_PIXELS:,} pixels are made; take a smaller scale, or leave it out.",
+        )
     if restorer.spec.scale < scale:
         factor = scale / restorer.spec.scale
         photo = enlarge(photo, round(height / scale * factor), round(width / scale * factor))
