@@ -3,6 +3,7 @@
 In this process: importing diffusers takes seconds, and a process for each command would pay them.
 """
 
+import importlib.metadata
 import json
 import sys
 
@@ -295,3 +296,18 @@ def test_details_tell_the_papers_sizes_weights_and_options(call):
     assert "--option latent=mode|sample" in out
     assert "--option clean_latent=scheduler|residual" in out
     assert "--option compile=true|false, by default false" in out
+
+
+def test_details_are_told_without_what_the_models_need(call, monkeypatch):
+    version = importlib.metadata.version
+
+    def without_torch(name):
+        if name == "torch":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", without_torch)
+    code, out, _ = call("list", "models", "--detail")
+    assert code == 0
+    assert "the package torch is not installed" in out
+    assert "--option clean_latent=scheduler|residual" in out

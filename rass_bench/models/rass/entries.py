@@ -55,6 +55,13 @@ def load_rass(runtime: Runtime) -> RassSegmenter:
 
     loaded = _load("rass", SegmenterOptions, runtime)
     config, where = loaded.config, str(runtime.weights)
+    classes = load_label_space(config.label_space).size
+    if config.head.classes != classes:
+        raise UserError(
+            f"a head of {config.head.classes} classes; {config.label_space} has {classes}",
+            where,
+            "Correct the configuration.",
+        )
     network = build_configured(RassNetwork, config, where)
     load_strictly(network, merged_rass(loaded.weights, where), where)
     spec = _spec("rass", RASS_TITLE, loaded)
@@ -215,6 +222,11 @@ def _build_tagger(
 
 
 def _sizes() -> tuple[str, ...]:
+    try:
+        for package in PACKAGES:
+            require_package(package, "models")
+    except UserError as error:
+        return (f"sizes are not known here: {error}",)
     from rass_bench.models.rass.sizes import count_parameters_as_published
 
     return tuple(
