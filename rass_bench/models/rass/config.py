@@ -38,6 +38,10 @@ class ColourFix(StrEnum):
     NONE = "none"
 
 
+MAX_LAYERS, MAX_LEVELS, MAX_SIZE = 256, 8, 2**20
+"""Far above what any network here has: layers of a part, levels of a network, any other size."""
+
+
 @dataclass(frozen=True)
 class UNetConfig:
     """A Stable Diffusion UNet of four levels, cross attention in all but the deepest.
@@ -57,6 +61,7 @@ class UNetConfig:
     norm_groups: int = 32
 
     def __post_init__(self) -> None:
+        _check_sizes(self)
         _check_groups(self.norm_groups)
 
 
@@ -79,7 +84,20 @@ class VaeConfig:
     scaling: float = 0.18215
 
     def __post_init__(self) -> None:
+        _check_sizes(self)
         _check_groups(self.norm_groups)
+
+
+def _check_sizes(config: object) -> None:
+    """Refuse sizes that no network has, before time and memory are spent on building one."""
+    for name, value in vars(config).items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        limit = MAX_LAYERS if "layers" in name or name == "depths" else MAX_SIZE
+        if len(numbers) > MAX_LEVELS:
+            raise ValueError(f"{name} has {len(numbers)} numbers, more than {MAX_LEVELS}")
+        for number in numbers:
+            if isinstance(number, int) and abs(number) > limit:
+                raise ValueError(f"{name} is {number}, not within {limit}")
 
 
 def _check_groups(groups: int) -> None:
@@ -111,6 +129,9 @@ class TextConfig:
     length: int = 77
     activation: str = "gelu"
     words_of: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_sizes(self)
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,9 @@ class HeadConfig:
     queries: int = 100
     points: int = 12544
 
+    def __post_init__(self) -> None:
+        _check_sizes(self)
+
 
 @dataclass(frozen=True)
 class LoraConfig:
@@ -161,6 +185,7 @@ class LoraConfig:
     alpha: int = 8
 
     def __post_init__(self) -> None:
+        _check_sizes(self)
         if self.rank < 1:
             raise ValueError(f"rank is {self.rank}, not a whole number from 1")
 
@@ -203,6 +228,7 @@ class RamConfig:
     tags: int = 4585
 
     def __post_init__(self) -> None:
+        _check_sizes(self)
         if self.tagging_heads < 1 or self.hidden % self.tagging_heads:
             raise ValueError(f"{self.tagging_heads} heads do not share {self.hidden} channels")
 

@@ -83,7 +83,7 @@ def open_weights(
 
 def _opened(reference: str, part: Part, tagger: str | None, tags: Path | None) -> RassWeights:
     if reference.startswith(OFFICIAL):
-        folder = Path(reference.removeprefix(OFFICIAL))
+        folder = _folder(reference.removeprefix(OFFICIAL))
         config = official_config(folder)
         ram = (tagger or config.tagger) == RAM
         if ram and config.ram is None:
@@ -109,6 +109,14 @@ def _opened(reference: str, part: Part, tagger: str | None, tags: Path | None) -
             listed = read_tags(tags, weights.config.ram.tags)
             weights = dataclasses.replace(weights, tags=listed)
     return weights
+
+
+def _folder(text: str) -> Path:
+    """A folder; shells leave the ``~`` of ``official:~/DIR`` alone."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)  # no such user: a folder that is not found, either
 
 
 def _aligned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -188,4 +188,4 @@ def merge_scr(
 def _merged(weight: Tensor, down: Tensor, up: Tensor, scaling: float) -> Tensor:
     with torch.no_grad():
         delta = up.float().flatten(1) @ down.float().flatten(1)
-        return weight + scaling * delta.reshape(weight.shape).to(weight.dtype)
+        return weight.float() + scaling * delta.reshape(weight.shape)

@@ -116,6 +116,27 @@ def test_the_photos_tags_reach_the_prompt(toy):
         assert np.array_equal(scores(official, image).values, scores(fixed, image).values)
 
 
+def test_a_checkpoint_in_half_precision_is_computed_in_float32(folder):
+    """Its adapters, too: added in half precision, they would be rounded away."""
+
+    def halved(state):
+        return {k: one.half() if one.is_floating_point() else one for k, one in state.items()}
+
+    change_rass(folder, halved)
+    half = load_rass(runtime(folder))
+    change_rass(folder, lambda state: {name: one.float() for name, one in state.items()})
+    assert_same_scores(half, load_rass(runtime(folder)))
+
+
+def test_official_files_may_lie_below_the_home_folder(folder, monkeypatch):
+    """No shell replaces the "~" behind the colon."""
+    monkeypatch.setenv("HOME", str(folder.parent))
+    model = load_rass(Runtime(weights=f"official:~/{folder.name}"))
+    assert model.spec.weights_sha256 == load_rass(runtime(folder)).spec.weights_sha256
+    with pytest.raises(UserError, match="~nobody-of-this-name"):
+        load_rass(Runtime(weights="official:~nobody-of-this-name/files"))
+
+
 def test_a_folder_without_a_configuration_has_the_papers_size(folder):
     folder.joinpath("rass_config.json").unlink()
     with pytest.raises(UserError, match=r"has the shape \(8, 3, 4, 4\), not \(192, "):
@@ -400,7 +421,7 @@ def nested(part, **changes):
         (nested("text", vocabulary=1000), "shape|text encoder"),
         (nested("text", words_of="ade20k-15"), "ade20k-15"),
         (nested("head", width=10), "no network has the configured sizes"),
-        (nested("head", classes=-3), "no network has the configured sizes|shape"),
+        (nested("head", classes=-3), "a head of -3 classes"),
         (nested("head", bottleneck=33), "no network has the configured sizes"),
         (nested("ram", window=-1), "no network has the configured sizes"),
         (nested("ram", depths=[2, 2, 2]), "no network|lacks"),
@@ -409,6 +430,18 @@ def nested(part, **changes):
         (nested("lora", rank=8), "not the rank 8"),
         ({"ram": None}, "hold no tagger"),
         ({"label_space": "nowhere"}, "nowhere"),
+        ({"label_space": "camvid-11"}, "a head of 150 classes; camvid-11 has 11"),
+        # What would take all time or memory.
+        (nested("unet", layers_per_block=10**9), "layers_per_block is 1000000000"),
+        (nested("vae", layers_per_block=257), "layers_per_block is 257, not within 256"),
+        (nested("vae", block_out_channels=[16] * 9), "block_out_channels has 9 numbers"),
+        (nested("text", layers=10**9), "layers is 1000000000"),
+        (nested("text", length=10**10), "length is 10000000000"),
+        (nested("head", decoder_layers=10**9), "decoder_layers is 1000000000"),
+        (nested("head", classes=10**9), "classes is 1000000000, not within 1048576"),
+        (nested("ram", depths=[2, 10**9]), "depths is 1000000000"),
+        (nested("ram", tagging_layers=10**9), "tagging_layers is 1000000000"),
+        (nested("lora", alpha=-(10**400)), "alpha is -1000"),
     ],
 )
 def test_a_configuration_that_makes_no_network_is_told(folder, changes, words):
