@@ -4,7 +4,7 @@ Usage: python speed.py ours|official threads repeats
 
 ``official`` takes the official code's steps on the same stock networks: two taggers, adapters that
 are not merged, the UNet's last convolution, the text encoder each time, class scores of all pixels
-at once, default memory layout and allocation. (The official code itself needs detectron2 built
+at once, default allocation. (The official code itself needs detectron2 built
 from source and old versions of the libraries.)
 """
 
@@ -39,8 +39,6 @@ def main(how: str, threads: int, repeats: int) -> None:
     network = _filled(lambda: RassNetwork(config))
     if how == "ours":
         keep_freed_memory()
-        network.vae.to(memory_format=torch.channels_last)
-        network.unet.to(memory_format=torch.channels_last)
     else:
         network.unet = _filled(lambda: _adapted_unet(config))
     ram = Ram(config.ram).eval().requires_grad_(False)

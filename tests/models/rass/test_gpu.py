@@ -27,7 +27,7 @@ def models(toy):
     [
         ((), 1e-3),
         (("batch=2",), 1e-3),
-        (("channels_last=false",), 1e-3),
+        (("channels_last=true",), 1e-3),
         (("compile=true",), 1e-3),
         (("precision=bf16",), 0.3),
     ],

@@ -12,7 +12,8 @@ from rass_bench.models.contract import checked_prediction
 from rass_bench.models.protocols import ModelSpec
 from rass_bench.models.rass.choices import Execution, Precision
 from rass_bench.models.rass.config import Latent
-from rass_bench.models.rass.pixels import latent_noise
+from rass_bench.models.rass.network import encode
+from rass_bench.models.rass.pixels import latent_noise, to_tensor
 from rass_bench.models.rass.prompt import load_clip_tokenizer
 from rass_bench.models.rass.segmenter import SIZE_RULE, RassSegmenter
 from rass_bench.models.rass.taggers import FixedTagger
@@ -229,6 +230,17 @@ def test_the_layout_in_memory_changes_low_bits_alone(build):
     assert difference(first, last) < 1e-4 * first.values.std()
 
 
+def test_dark_and_flat_photos_are_as_exact_as_others(build, toy):
+    """Against float64: norms over channels of little variance must not lose digits."""
+    dark = np.zeros((128, 128, 3), np.uint8)
+    dark[50:60, 50:60] = 255
+    pixels = to_tensor(dark, CPU) * 2 - 1
+    with torch.inference_mode():
+        exact = encode(copy.deepcopy(toy.rass.vae).double(), pixels.double()).mean
+        computed = encode(build()._network.vae, pixels).mean
+    assert (computed - exact).abs().max() < 5e-5 * exact.std()
+
+
 def test_bfloat16_is_close(build, segmenter):
     """Eight bits of mantissa through a hundred layers: on average a tenth of the masks' spread."""
     half = build(execution=Execution(precision=Precision.BF16))
@@ -243,3 +255,18 @@ def test_compiled_blocks_answer_as_plain_ones(build, segmenter):
     compiled = build(execution=Execution(compile=True))
     [plain], [fused] = predict(segmenter, PHOTOS[0]), predict(compiled, PHOTOS[0])
     assert difference(plain, fused) < 1e-3 * plain.values.std()
+
+
+def test_a_network_of_another_configuration_is_refused(toy, tokenizer):
+    other = dataclasses.replace(CONFIG, timestep=2)
+    with pytest.raises(ValueError, match="another configuration"):
+        RassSegmenter(
+            other,
+            copy.deepcopy(toy.rass),
+            tokenizer,
+            FixedTagger(()),
+            SPEC,
+            device=CPU,
+            execution=Execution(),
+            seed=0,
+        )
