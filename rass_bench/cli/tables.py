@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from rass_bench.record import MetricValue, RunRecord
+from rass_bench.record import MetricValue, ModelFacts, RunRecord
 
 PERCENT = frozenset({"miou/gt-present", "miou/union", "macc", "aacc", "fwiou"})
 """Metrics in 0..1 that the field prints in percent."""
@@ -62,10 +62,16 @@ def comparison_table(records: Sequence[tuple[str, RunRecord]], metrics: Sequence
 
 def describe_run(record: RunRecord) -> str:
     """Protocol, data and model names of a run, without versions: see :func:`legend`."""
-    lines = [f"{record.protocol} on {record.dataset.name}", record.model.name]
+    lines = [f"{record.protocol} on {record.dataset.name}", _short_name(record.model)]
     if record.restorer is not None:
-        lines.insert(1, f"{record.restorer.name} →")
+        lines.insert(1, f"{_short_name(record.restorer)} →")
     return "\n".join(lines)
+
+
+def _short_name(model: ModelFacts) -> str:
+    """The name and the choices, ``+option=value``, that its revision states."""
+    choices = [part for part in model.revision.split("+")[1:] if "=" in part]
+    return "+".join([model.name, *choices])
 
 
 def legend(records: Sequence[RunRecord]) -> list[str]:

@@ -46,7 +46,7 @@ def read_options(kind: type[T], options: Sequence[str], model: str) -> T:
 
 
 def describe_options(kind: Any) -> list[tuple[str, str]]:
-    """Each option as ``NAME=VALUES`` and its default, as the command line takes them."""
+    """Each option as ``NAME=VALUES`` and its default; None stands for what the weights say."""
     hints = get_type_hints(kind)
     return [
         (f"{field.name}={_values(hints[field.name])}", _shown(field.default))
@@ -77,5 +77,5 @@ def _kinds(hint: Any) -> set[Any]:
 
 def _shown(default: Any) -> str:
     if default is None:
-        return "–"
+        return "the weights' own"
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -13,8 +13,10 @@ import yaml
 from PIL import Image
 
 from rass_bench.cli.main import main
+from rass_bench.cli.tables import describe_run
 from rass_bench.labels import load_label_space
 from rass_bench.models.rass.config import RassConfig
+from rass_bench.record import load_record
 from tests.builders import labelled_set
 from tests.models.rass.toy import TAGS, photo, write_official
 
@@ -133,6 +135,7 @@ def test_the_ground_truths_classes_may_be_told(measure, weights, data, tmp_path)
     run = ("-m", "rass", "--weights", weights, "-d", data)
     record = measure(*run, "-o", "tagger=labels", out="told")
     assert record["model"]["revision"].endswith("+tagger=labels")
+    assert describe_run(load_record(tmp_path / "told")).endswith("rass+tagger=labels")
     told = predictions(tmp_path, "told")
     names = load_label_space("ade20k-150").names
     for index in range(2):

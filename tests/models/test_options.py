@@ -83,10 +83,10 @@ def test_what_cannot_be_is_told(options, words):
 
 def test_choices_are_described_as_the_command_line_takes_them():
     assert describe_options(Choices) == [
-        ("text=VALUE", "–"),
+        ("text=VALUE", "the weights' own"),
         ("count=VALUE", "1"),
         ("ratio=VALUE", "0.5"),
         ("quick=true|false", "false"),
-        ("colour=red|none", "–"),
-        ("limit=VALUE", "–"),
+        ("colour=red|none", "the weights' own"),
+        ("limit=VALUE", "the weights' own"),
     ]

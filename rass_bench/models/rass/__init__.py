@@ -21,7 +21,8 @@ segmentation decoder             ``networks.py``: ``build_pixel_decoder``,
                                  ``build_transformer_module`` (transformers' Mask2Former)
 segmentation loss                ``rass_bench/train/rass_loss.py``, ``rass_optimizer.py``
 SCR: restored latent and image   ``scr.py``; ``restorer.py``: tiles; ``colour.py``: colour fix
-restoration and SCL losses       not in the official repository, and not here
+restoration loss, semantic-      not in the official repository, and not here
+constrained loss (SCL)
 ===============================  ==================================================================
 
 Around them: ``config.py`` (sizes), ``choices.py`` (``--option``), ``official_files.py``,
@@ -45,6 +46,10 @@ The forward pass, step by step
    at stride 8 are added up; windows are averaged where they overlap.
 9. Mask2Former's head on res2 to res5; sum over queries of P(class) * sigmoid(mask) at the padded
    size; padding cropped; bilinear to the photo's size; best class.
+
+SCR takes steps 3 and 5 to 7 in tiles of 512 pixels that fade into each other (all tiles with the
+whole photo's prompt), keeps the UNet's answer, eps, and decodes x0 = (z - sigma eps) / alpha; then
+the photo gives its colours back (``scr.py``, ``restorer.py``, ``colour.py``).
 
 Official quirks that are kept, because results depend on them
 -------------------------------------------------------------

@@ -283,6 +283,12 @@ class RassConfig:
     colour_fix: ColourFix = ColourFix.ADAIN
 
     def __post_init__(self) -> None:
+        # Plain words mean the choices that they spell.
+        object.__setattr__(self, "latent", Latent(self.latent))
+        object.__setattr__(self, "clean_latent", CleanLatent(self.clean_latent))
+        object.__setattr__(self, "colour_fix", ColourFix(self.colour_fix))
+        if not isinstance(self.slide, bool):
+            raise ValueError(f"slide is {self.slide!r}, not true or false")
         if self.tagger not in (LABELS, RAM) and not self.tagger.startswith(FIXED):
             raise ValueError(f"tagger is {self.tagger!r}, not {RAM}, {LABELS} or {FIXED}PROMPT")
         if not 0 <= self.timestep < 1000:

@@ -141,9 +141,9 @@ def _load(
     if runtime.weights is None:
         raise UserError(
             f"{name} needs weights",
-            f"--model {name}",
-            "Give --weights official:DIR (the official files), or a file that `rass-bench weights "
-            "convert` wrote; for a --restorer it is --restorer-weights.",
+            f"--model or --restorer {name}",
+            "Give official:DIR (the official files), or a file that `rass-bench weights convert` "
+            "wrote: --weights for the model, --restorer-weights for the restorer.",
         )
     tags = None if options.tags is None else Path(options.tags)
     try:

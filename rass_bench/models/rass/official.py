@@ -19,7 +19,7 @@ _SD = "backbone.feature_extractor.sd."
 _RAM = "backbone.feature_extractor.ram."
 
 UNUSED = (
-    "backbone.feature_extractor.dape.",  # its tags never reach the prompt (quirk 1)
+    "backbone.feature_extractor.dape.",  # its tags never reach the prompt
     "backbone.jpeger.",  # degradation, in training
     "criterion.",  # a constant of the loss
     _SD + "vae.decoder.",

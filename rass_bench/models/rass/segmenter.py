@@ -36,13 +36,17 @@ class RassSegmenter:
 
     Args:
         config: sizes and choices.
-        network: RASS's, filled with weights; it is moved to the device.
+        network: RASS's of that very configuration, filled with weights; it is frozen, and moved to
+            the device.
         tokenizer: of the text encoder's vocabulary.
         tagger: names what is in a photo.
         spec: what the model is called; its size rule is RASS's.
         device: where to compute.
         execution: how to compute.
         seed: of the latent's noise, where the configuration samples it.
+
+    Raises:
+        ValueError: the network was built from another configuration.
     """
 
     spec: ModelSpec
@@ -60,6 +64,8 @@ class RassSegmenter:
         execution: Execution,
         seed: int,
     ) -> None:
+        if network.config != config:
+            raise ValueError("the network was built from another configuration")
         prepare_network(network, execution, device)
         self.config = config
         self.spec = spec

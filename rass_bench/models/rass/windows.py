@@ -55,8 +55,8 @@ def cells_of(window: Window, height: int, width: int, stride: int) -> Cells:
     """Which cells of the photo's feature map a window fills.
 
     From the floor of its start to the floor of its end, over the stride. The official code fills
-    these cells with a map of ``side // stride`` cells and crashes where the two differ (quirk 6:
-    a short side that is no multiple of 32); here the window's map is made as large as its cells
+    these cells with a map of ``side // stride`` cells and crashes where the two differ (a
+    short side that is no multiple of 32); here the window's map is made as large as its cells
     are many, which changes nothing where the official code runs, and leaves no cell empty:
     neighbours start at or before the cell where the one before ends.
     """

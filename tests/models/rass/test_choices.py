@@ -130,3 +130,13 @@ def test_timesteps_are_those_of_the_diffusion(timestep):
 def test_taggers_are_known_by_name(tagger):
     with pytest.raises(ValueError, match="not ram, labels or fixed:PROMPT"):
         configured(SD21, SegmenterOptions(tagger=tagger))
+
+
+def test_plain_words_mean_the_choices_that_they_spell():
+    config = dataclasses.replace(RassConfig.mini(), latent="mode", clean_latent="residual")
+    assert config.latent is Latent.MODE
+    assert config.clean_latent is CleanLatent.RESIDUAL
+    assert Execution(precision="bf16").precision is Precision.BF16
+    for wrong in ({"latent": "mean"}, {"colour_fix": "blue"}, {"slide": "no"}):
+        with pytest.raises(ValueError, match=next(iter(wrong.values()))):
+            dataclasses.replace(RassConfig.mini(), **wrong)
