@@ -187,7 +187,8 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         "split": resolved.dataset.split.name,
         "limit": request.limit,
         "seed": request.seed,
-        "scale": resolved.scale,
+        # Left out where nothing was asked for, so that older runs can still be resumed.
+        **({} if request.upscale is None else {"upscale": request.upscale}),
     }
 
 
