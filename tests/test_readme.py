@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rass_bench.images import read_image
+from rass_bench.models.rass.loading import Part, convert
 from tests.models.rass.toy import write_official
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,6 +67,15 @@ def test_the_commands_of_a_block_work_one_after_the_other(block, reader):
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_python_example(reader, monkeypatch):
+    folder = reader("official-files photo.jpg")
+    convert(folder / "official-files", tuple(Part), folder / "rass.safetensors")
+    monkeypatch.chdir(folder)
+    names: dict = {}
+    exec(fenced("python", "load_segmenter"), names)
+    assert names["labels"].shape == read_image(folder / "photo.jpg").shape[:2]
 
 
 def test_every_command_of_the_package_is_shown():
