@@ -41,8 +41,9 @@ def convert_command(
     from rich.console import Console
 
     from rass_bench.errors import UserError, require_package, suggest
+    from rass_bench.models.rass.entries import PACKAGES
 
-    for package in ("torch", "diffusers", "transformers", "timm", "safetensors"):
+    for package in PACKAGES:
         require_package(package, "models")
     from rass_bench.models.rass.loading import Part, convert
 

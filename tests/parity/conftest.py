@@ -1,7 +1,6 @@
 """The tiny RASS of the official code's fixtures, built here with the same weights."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from rass_bench.models.rass.config import (
     UNetConfig,
     VaeConfig,
 )
+from tests.conftest import ORACLE
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-ORACLE = Path(os.environ.get("RASS_BENCH_ORACLE", SHARED / "oracle"))
 CASES = sorted(ORACLE.rglob("eval*_*.safetensors"))
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rass_bench.models.rass.weights import RassWeights
 
 PACKAGES = ("torch", "diffusers", "transformers", "timm", "safetensors")
+"""What every command that reads weights of RASS or SCR imports."""
 
 RASS_TITLE = "RASS: restoration-adapted diffusion features, Mask2Former head (IJCV 2026)"
 SCR_TITLE = "SCR: Stable Diffusion adapted to restore in one step (IJCV 2026)"
@@ -40,6 +41,9 @@ PAPER = "https://arxiv.org/abs/2602.14042"
 LICENCE = "CreativeML-OpenRAIL-M"
 """Stable Diffusion 2.1's, which the weights derive from; the official repository states none for
 its own part of them."""
+
+WEIGHTS = "official:DIR, or a file that `rass-bench weights convert` wrote"
+"""What ``--weights`` may be."""
 
 
 def load_rass(runtime: Runtime) -> RassSegmenter:
@@ -246,7 +250,7 @@ for _entry in (
         load=load_rass,
         extra="models",
         paper=PAPER,
-        takes_weights="official:DIR, or a file that `rass-bench weights convert` wrote",
+        takes_weights=WEIGHTS,
         options=SegmenterOptions,
         sizes=_sizes,
     ),
@@ -258,7 +262,7 @@ for _entry in (
         load=load_scr,
         extra="models",
         paper=PAPER,
-        takes_weights="official:DIR, or a file that `rass-bench weights convert` wrote",
+        takes_weights=WEIGHTS,
         options=RestorerOptions,
     ),
 ):

@@ -18,64 +18,19 @@ from rass_bench.models.rass.config import RamConfig
 from rass_bench.models.rass.ram import Ram, RamTagger, TagList, prepare, read_tags
 from rass_bench.models.rass.ram_weights import build_ram, convert_weights, official_parameters
 from rass_bench.structure import build
+from tests.models.rass.toy import CONFIG, ram_shapes
 
-TOY = RamConfig(
-    image_side=32,
-    embed_dim=8,
-    depths=(2, 2),
-    heads=(1, 2),
-    window=4,
-    embedding=12,
-    hidden=16,
-    feed_forward=20,
-    tagging_heads=2,
-    tags=5,
-)
+TOY = CONFIG.ram
 QKV = "visual_encoder.layers.1.blocks.0.attn.qkv."
 QUERY = "tagging_head.encoder.layer.0.crossattention.self.query."
 KEY = "tagging_head.encoder.layer.1.crossattention.self.key."
 
 
 def toy_state(seed=0):
-    """Random weights under the official names, which are written out here once more."""
-    shapes = {
-        "label_embed": (5, 12),
-        "wordvec_proj": (16, 12),
-        "image_proj": (12, 16),
-        "fc": (1, 16),
-        "visual_encoder.patch_embed.proj": (8, 3, 4, 4),
-        "visual_encoder.patch_embed.norm": (8,),
-        "visual_encoder.norm": (16,),
-        "visual_encoder.layers.0.downsample.norm": (32,),
-        "visual_encoder.layers.0.downsample.reduction.weight": (16, 32),
-    }
-    for stage, width in enumerate((8, 16)):
-        for block in range(2):
-            prefix = f"visual_encoder.layers.{stage}.blocks.{block}."
-            shapes |= {
-                f"{prefix}norm1": (width,),
-                f"{prefix}attn.relative_position_bias_table": (49, 1 + stage),
-                f"{prefix}attn.qkv": (3 * width, width),
-                f"{prefix}attn.proj": (width, width),
-                f"{prefix}norm2": (width,),
-                f"{prefix}mlp.fc1": (4 * width, width),
-                f"{prefix}mlp.fc2": (width, 4 * width),
-            }
-    for layer in range(2):
-        prefix = f"tagging_head.encoder.layer.{layer}."
-        shapes |= {
-            f"{prefix}crossattention.self.query": (16, 16),
-            f"{prefix}crossattention.self.key": (16, 12),
-            f"{prefix}crossattention.self.value": (16, 12),
-            f"{prefix}crossattention.output.dense": (16, 16),
-            f"{prefix}crossattention.output.LayerNorm": (16,),
-            f"{prefix}intermediate.dense": (20, 16),
-            f"{prefix}output.dense": (16, 20),
-            f"{prefix}output.LayerNorm": (16,),
-        }
+    """Random weights under the official names, which the toy writes out once more."""
     generator = torch.Generator().manual_seed(seed)
     state = {}
-    for name, shape in shapes.items():
+    for name, shape in ram_shapes().items():
         if name.endswith(("label_embed", "weight", "table")):
             state[name] = torch.randn(shape, generator=generator)
         else:

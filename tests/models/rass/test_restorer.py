@@ -11,7 +11,6 @@ from rass_bench.errors import UserError
 from rass_bench.models.protocols import ModelSpec
 from rass_bench.models.rass.choices import Execution, Precision
 from rass_bench.models.rass.config import CleanLatent, ColourFix, Latent
-from rass_bench.models.rass.prompt import load_clip_tokenizer
 from rass_bench.models.rass.restorer import OVERLAP, SIZE_RULE, TILE, ScrRestorer
 from rass_bench.models.rass.taggers import FixedTagger
 from rass_bench.models.sizing import restore
@@ -30,11 +29,6 @@ class CountingTagger:
     def tag(self, photos):
         self.shown += [tuple(one.shape) for one in photos]
         return [("tree",)] * len(photos)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_clip_tokenizer(None)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from rass_bench.models.rass.choices import Execution, Precision
 from rass_bench.models.rass.config import Latent
 from rass_bench.models.rass.network import encode
 from rass_bench.models.rass.pixels import latent_noise, to_tensor
-from rass_bench.models.rass.prompt import load_clip_tokenizer
 from rass_bench.models.rass.segmenter import SIZE_RULE, RassSegmenter
 from rass_bench.models.rass.taggers import FixedTagger
 from rass_bench.models.sizing import segment
@@ -35,11 +34,6 @@ class CountingTagger:
     def tag(self, photos):
         self.shown += [tuple(one.shape) for one in photos]
         return [("bright sky",) if one.mean() > 0.5 else ("dark room",) for one in photos]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_clip_tokenizer(None)
 
 
 @pytest.fixture(scope="module")

@@ -301,8 +301,8 @@ def _predictor(head: HeadConfig) -> dict[str, str]:
     return names
 
 
-def ram_state(seed: int = 0) -> dict[str, torch.Tensor]:
-    """Random weights of the toy's RAM under the official names, one adapter with them."""
+def ram_shapes() -> dict[str, tuple[int, ...]]:
+    """The official names of the toy's RAM; a name without a suffix stands for weight and bias."""
     shapes = {
         "label_embed": (5, 12),
         "wordvec_proj": (16, 12),
@@ -313,8 +313,6 @@ def ram_state(seed: int = 0) -> dict[str, torch.Tensor]:
         "visual_encoder.norm": (16,),
         "visual_encoder.layers.0.downsample.norm": (32,),
         "visual_encoder.layers.0.downsample.reduction.weight": (16, 32),
-        "visual_encoder.layers.0.blocks.1.attn.qkv.lora_A": (4, 8),
-        "visual_encoder.layers.0.blocks.1.attn.qkv.lora_B": (16, 2),
     }
     for stage, width in enumerate((8, 16)):
         for block in range(2):
@@ -340,6 +338,13 @@ def ram_state(seed: int = 0) -> dict[str, torch.Tensor]:
             f"{prefix}output.dense": (16, 20),
             f"{prefix}output.LayerNorm": (16,),
         }
+    return shapes
+
+
+def ram_state(seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random weights of the toy's RAM under the official names, one adapter with them."""
+    adapter = "visual_encoder.layers.0.blocks.1.attn.qkv.lora_"
+    shapes = ram_shapes() | {f"{adapter}A": (4, 8), f"{adapter}B": (16, 2)}
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, shape in shapes.items():
