@@ -36,11 +36,11 @@ def main(how: str, threads: int, repeats: int) -> None:
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     config = RassConfig.sd21()
-    network = _filled(lambda: RassNetwork(config))
+    network = filled(lambda: RassNetwork(config))
     if how == "ours":
         keep_freed_memory()
     else:
-        network.unet = _filled(lambda: _adapted_unet(config))
+        network.unet = filled(lambda: _adapted_unet(config))
     ram = Ram(config.ram).eval().requires_grad_(False)
     tagger = RamTagger(ram, TagList(("tag",) * config.ram.tags, (1.0,) * config.ram.tags))
     with torch.inference_mode():
@@ -102,7 +102,7 @@ def _adapted_unet(config: RassConfig):
     return unet
 
 
-def _filled(build):
+def filled(build):
     """A network with random weights, without the minutes that its own initialisation takes."""
     with torch.device("meta"):
         network = build()
