@@ -26,6 +26,8 @@ from rass_bench.models.rass.config import (
 from rass_bench.models.rass.network import RassNetwork
 from rass_bench.models.rass.networks import build_networks
 from rass_bench.models.rass.prompt import _packaged_merges, _read_package
+from rass_bench.models.rass.ram import prepare
+from rass_bench.models.rass.ram_weights import build_ram, convert_weights
 from rass_bench.models.rass.scr import ScrNetwork
 
 CONFIG = RassConfig(
@@ -63,7 +65,6 @@ CONFIG = RassConfig(
     ),
 )
 TAGS = ("tree", "dog's bowl", "sky", "3D glasses", "green grass")
-THRESHOLDS = (0.5, 0.505, 0.5, 0.3, 0.7)
 
 SD = "backbone.feature_extractor.sd."
 RAM = "backbone.feature_extractor.ram."
@@ -78,12 +79,14 @@ class Toy:
         rass: RASS, its adapters merged by peft.
         scr: SCR, likewise.
         trained: names in rass.pth that training changes.
+        tags: what RAM says of ``photo(64, 64, 0)`` and of ``photo(64, 64, 1)``; empty without RAM.
     """
 
     folder: Path
     rass: RassNetwork
     scr: ScrNetwork
     trained: tuple[str, ...]
+    tags: tuple[tuple[str, ...], ...]
 
 
 def write_official(folder: Path, config: RassConfig = CONFIG, seed: int = 0) -> Toy:
@@ -138,6 +141,7 @@ def _write(folder: Path, config: RassConfig) -> Toy:
     head = _official_head(rass.state_dict(), config.head)
     official |= head
     ram = ram_state() if config.ram is not None else {}
+    thresholds, tags = _tell_apart(ram, config.ram) if config.ram is not None else ((), ())
     official |= {f"{RAM}{name}": one for name, one in ram.items()}
     official |= {f"{RAM}{name}".replace(".ram.", ".dape."): one for name, one in ram.items()}
     official |= {
@@ -148,12 +152,12 @@ def _write(folder: Path, config: RassConfig) -> Toy:
     if config.ram is not None:
         torch.save({"model": ram}, folder / "ram_swin_large_14m.pth")
         folder.joinpath("ram_tag_list.txt").write_text("\n".join(TAGS) + "\n")
-        thresholds = "\n".join(map(str, THRESHOLDS))
-        folder.joinpath("ram_tag_list_threshold.txt").write_text(thresholds + "\n")
+        lines = "\n".join(map(str, thresholds))
+        folder.joinpath("ram_tag_list_threshold.txt").write_text(lines + "\n")
     folder.joinpath("rass_config.json").write_text(json.dumps(dataclasses.asdict(config)))
     trained = [name for name in official if "lora_" in name and ".unet." in name]
     trained += [f"{SD}unet.conv_in.base_layer.{kind}" for kind in ("weight", "bias")]
-    return Toy(folder, rass, scr, (*trained, *head))
+    return Toy(folder, rass, scr, (*trained, *head), tags)
 
 
 def _write_tokenizer(folder: Path) -> None:
@@ -345,20 +349,46 @@ def ram_state(seed: int = 0) -> dict[str, torch.Tensor]:
     """Random weights of the toy's RAM under the official names, one adapter with them."""
     adapter = "visual_encoder.layers.0.blocks.1.attn.qkv.lora_"
     shapes = ram_shapes() | {f"{adapter}A": (4, 8), f"{adapter}B": (16, 2)}
-    generator = torch.Generator().manual_seed(seed)
+    generator = np.random.default_rng(seed)
     state = {}
     for name, shape in shapes.items():
-        values = torch.randn(shape, generator=generator)
+        values = torch.from_numpy(generator.standard_normal(shape, dtype=np.float32))
         if name.endswith(("label_embed", "weight", "table", "lora_A", "lora_B")):
             state[name] = values
         else:
             state[f"{name}.weight"] = torch.ones(shape) if "norm" in name.lower() else 0.2 * values
-            state[f"{name}.bias"] = torch.randn(shape[:1], generator=generator)
+            bias = generator.standard_normal(shape[:1], dtype=np.float32)
+            state[f"{name}.bias"] = torch.from_numpy(bias)
     # Large enough that a tag's probability depends on the photo and on the tag.
     state["label_embed"] *= 3
     state["fc.weight"] *= 5
-    state["fc.bias"] += 8.87
     return state
+
+
+def _tell_apart(
+    ram: dict[str, torch.Tensor], config: RamConfig
+) -> tuple[tuple[float, ...], tuple[tuple[str, ...], ...]]:
+    """Thresholds between the probabilities of two photos, and the tags that follow.
+
+    ``fc.bias`` is moved so that the probabilities lie about a half. The first tag's threshold lies
+    below both of its, so that something is said of each photo. All this is measured: no constant
+    is far from every probability that random weights may give.
+    """
+    network = build_ram(convert_weights(ram, config, "toy"), config)
+    photos = np.stack([photo(64, 64, seed) for seed in (0, 1)]).transpose(0, 3, 1, 2)
+    with torch.no_grad():
+        _, logits = network(prepare(torch.from_numpy(photos).float() / 255, config.image_side))
+    ram["fc.bias"] = ram["fc.bias"] - logits.mean()
+    probabilities = (logits - logits.mean()).double().sigmoid().numpy()
+    thresholds = probabilities.mean(axis=0)
+    thresholds[0] = probabilities[:, 0].min() / 2
+    assert (abs(probabilities - thresholds) > 1e-4).all(), "the two photos look alike to this RAM"
+    said = tuple(
+        tuple(tag for tag, holds in zip(TAGS, row > thresholds, strict=True) if holds)
+        for row in probabilities
+    )
+    assert said[0] != said[1]
+    return tuple(thresholds.tolist()), said
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
