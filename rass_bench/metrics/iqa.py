@@ -45,6 +45,7 @@ def _of_torchvision(name: str) -> WeightsFile:
 ALEXNET = _of_torchvision("alexnet-owt-7be5be79.pth")
 VGG16 = _of_torchvision("vgg16-397923af.pth")
 LPIPS_ALEX = _of_pyiqa("LPIPS_v0.1_alex-df73285e.pth")
+LPIPS_VGG = _of_pyiqa("LPIPS_v0.1_vgg-a78928a0.pth")
 DISTS = _of_pyiqa("DISTS_weights-f5e65c96.pth")
 NIQE = _of_pyiqa("niqe_modelparameters.mat")
 MUSIQ_KONIQ = _of_pyiqa("musiq_koniq_ckpt-e95806b9.pth")
@@ -58,9 +59,31 @@ CLIP_RN50 = WeightsFile(
 )
 
 
-def _build_lpips(weights: Path, backbone: Path) -> torch.nn.Module:
-    with _torchvision_from("alexnet", backbone):
-        metric = _create("lpips", pretrained=False)
+def _build_lpips_alex(weights: Path, backbone: Path) -> torch.nn.Module:
+    return _build_lpips("lpips", "alexnet", weights, backbone)
+
+
+def build_lpips_vgg(weights: Path, backbone: Path) -> torch.nn.Module:
+    """LPIPS with VGG-16 features as a differentiable network, for training.
+
+    Args:
+        weights: the file ``LPIPS_VGG``.
+        backbone: the file ``VGG16``.
+
+    Returns:
+        pyiqa's network of two batches (N, 3, H, W), in [-1, 1] with ``normalize=False``; it
+        answers (N, 1). It is on the CPU.
+
+    Raises:
+        UserError: a file is no weights file or does not fit.
+    """
+    # pyiqa moves what it builds to a GPU where there is one.
+    return _build_lpips("lpips-vgg", "vgg16", weights, backbone).get_submodule("net").cpu()
+
+
+def _build_lpips(name: str, features: str, weights: Path, backbone: Path) -> torch.nn.Module:
+    with _torchvision_from(features, backbone):
+        metric = _create(name, pretrained=False)
     # pyiqa holds its linear layers under two names, "lin0" as in the file and "lins.0".
     known = ("net.", "scaling_layer.", "lins.")
     fill(metric.get_submodule("net"), read_state(weights), weights, elsewhere=known)
@@ -273,7 +296,7 @@ _register(
     "lpips/alex",
     "LPIPS v0.1 with AlexNet features, 0 = equal",
     "Zhang et al., CVPR 2018; pyiqa 'lpips'",
-    _build_lpips,
+    _build_lpips_alex,
     LPIPS_ALEX,
     ALEXNET,
     higher_is_better=False,
