@@ -129,6 +129,14 @@ def test_a_row_outlives_the_kill_that_follows_it(tmp_path):
     assert [row.step for row in read_metrics(tmp_path / "metrics.csv")] == [0, 1, 2]
 
 
+def test_events_are_there_to_look_at_once_the_log_is_brought_to_the_disk(tmp_path):
+    with MetricsLog(tmp_path) as log:
+        log.write(row_at(0, mse=2.0))
+        log.sync()
+        assert curves(tmp_path)["terms/mse"] == [(0, 2.0)]
+        assert len(read_metrics(log.path)) == 1
+
+
 def test_a_new_start_forgets_the_old_rows_and_their_terms(tmp_path):
     write_rows(tmp_path, [row_at(0), row_at(1)])
     path = write_rows(tmp_path, [row_at(0, cross_entropy=3.0)])
