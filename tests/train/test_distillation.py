@@ -291,6 +291,10 @@ def test_under_autocast_the_terms_are_float32_and_the_gradients_nearly_the_same(
     loss = VsdLoss(unet, LoraConfig())
     adapters = [one for one in loss.parameters() if one.requires_grad]
 
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        answer = predict_noise(unet, latents, torch.tensor([20, 979]), context)
+    assert answer.dtype == torch.float32
+
     def gradients(enabled):
         torch.manual_seed(1)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
