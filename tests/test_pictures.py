@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rass_bench.labels import IGNORE, load_label_space
-from rass_bench.train.pictures import (
+from rass_bench.pictures import (
     PictureRow,
     attention_panels,
     draw_grid,

@@ -1,4 +1,4 @@
-"""Sample pictures of a training: a grid with one photo a row and one view of it a column."""
+"""Pictures of results: a grid with one photo a row and one view of it a column."""
 
 from __future__ import annotations
 
