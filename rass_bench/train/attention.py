@@ -73,14 +73,10 @@ class AttentionTaps:
         self._unet = unet
         self._layers = {place: _layers(unet, place) for place in places}
         self._projected: dict[nn.Module, Tensor] = {}
-        self._running = False
         self._maps: dict[int, Tensor] = {}
 
     def __enter__(self) -> dict[int, Tensor]:
-        self._handles = [
-            self._unet.register_forward_pre_hook(self._begin),
-            self._unet.register_forward_hook(self._finish, with_kwargs=True),
-        ]
+        self._handles = [self._unet.register_forward_hook(self._finish, with_kwargs=True)]
         for layers in self._layers.values():
             for layer in layers:
                 self._handles.append(layer.to_q.register_forward_hook(self._keep))
@@ -96,18 +92,11 @@ class AttentionTaps:
         for handle in self._handles:
             handle.remove()
 
-    def _begin(self, module: nn.Module, inputs: Any) -> None:
-        self._running = True
-        self._projected.clear()
-        self._maps.clear()
-
     def _keep(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        # Outside of the UNet's call, a layer runs because checkpointing computes it again.
-        if self._running:
-            self._projected[module] = output
+        # What checkpointing computes again comes here, too, after the maps were made.
+        self._projected[module] = output
 
     def _finish(self, module: nn.Module, inputs: Any, named: dict[str, Any], output: Any) -> None:
-        self._running = False
         latent = inputs[0] if inputs else named["sample"]
         by_stride: dict[int, list[Tensor]] = {}
         for place, layers in self._layers.items():

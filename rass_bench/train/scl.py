@@ -101,7 +101,8 @@ class SclConfig:
 class PromptTargets:
     """What N photos are prompted with, and where in photo and prompt each class is.
 
-    K is the largest number of classes in a photo, at least 1; others have empty rows behind.
+    K is the largest number of classes in a photo, at least 1; others have empty rows behind. The
+    tensors lie on the labels' device.
 
     Attributes:
         prompts: as ``PromptEncoder.encode`` takes them; empty for a photo without a class.

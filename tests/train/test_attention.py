@@ -211,11 +211,13 @@ def test_maps_are_those_of_the_adapted_network(lora_unet):
         torch.testing.assert_close(found[stride], expected[stride], atol=1e-5, rtol=1e-4)
 
 
-def test_gradients_are_the_slope_of_the_maps(lora_unet):
+@pytest.mark.parametrize("projection", ["to_q", "to_k"])
+def test_gradients_are_the_slope_of_the_maps(lora_unet, projection):
     lora_unet.double()
     latent, context = (one.double() for one in inputs())
-    name = "up_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.default_decoder.weight"
-    weight = dict(lora_unet.named_parameters())[name]
+    # The last layer that is gathered: its weights reach the maps by one way alone.
+    layer = _layers(lora_unet, Place.UP_16)[-1].get_submodule(projection)
+    weight = layer.lora_A["default_decoder"].weight
     penalty(maps_of(lora_unet, PLACES, latent, context)).backward()
     direction = torch.randn_like(weight)
     slope = (weight.grad * direction).sum()

@@ -452,6 +452,22 @@ def test_a_loss_leads_the_attention_of_each_name_to_its_class(mode):
     assert torch.equal(classes[labels != IGNORE], labels[labels != IGNORE])
 
 
+@pytest.mark.parametrize("normalization", Normalization)
+@pytest.mark.parametrize("mode", Mode)
+def test_a_name_that_nothing_attends_to_can_still_be_learned(mode, normalization):
+    targets = prompt_targets(SCENE, NAMES, WORDS)
+    attention = random_attention(targets, 3, 4)
+    slot = targets.classes[0].index(0)
+    name = targets.tokens[0, slot].bool()
+    attention[..., name] = 1e-9
+    attention.requires_grad_()
+    loss_of(attention, targets, config=SclConfig(mode, normalization=normalization)).backward()
+    own = SCENE[:, ::16, ::16] == 0
+    slope = attention.grad[..., name][own]
+    assert slope.isfinite().all()
+    assert slope.mean() < -0.01
+
+
 # Several photos and resolutions
 
 
@@ -475,17 +491,19 @@ def test_the_loss_is_the_mean_over_photos_and_resolutions(photos, config, seed):
 
 def test_cells_may_reach_beyond_the_photo():
     """360 x 480 pixels have 45 x 60 latents, and 23 x 30 cells of 16 pixels."""
-    labels = torch.zeros(1, 40, 48, dtype=torch.int64)
-    labels[:, :, 24:] = 1
-    larger = torch.full((1, 64, 64), IGNORE)
-    larger[:, :40, :48] = labels
+    labels = torch.zeros(1, 72, 80, dtype=torch.int64)
+    labels[:, :, 36:] = 1
+    larger = torch.full((1, 96, 96), IGNORE)
+    larger[:, :72, :80] = labels
     targets, padded = (prompt_targets(one, NAMES, WORDS) for one in (labels, larger))
-    attention = random_attention(targets, 2, 2)
-    torch.testing.assert_close(loss_of(attention, targets, 32), loss_of(attention, padded, 32))
+    attention = random_attention(targets, 3, 3)
+    expected = loss_of(attention, padded, 32)
+    assert expected > 0.1
+    torch.testing.assert_close(loss_of(attention, targets, 32), expected)
     with pytest.raises(ValueError, match="cover"):
-        loss_of(random_attention(targets, 1, 2), targets, 32)
+        loss_of(random_attention(targets, 2, 3), targets, 32)
     with pytest.raises(ValueError, match="cover"):
-        loss_of(random_attention(targets, 3, 2), targets, 32)
+        loss_of(random_attention(targets, 4, 3), targets, 32)
 
 
 def test_autocast_and_half_precision_do_not_reach_the_loss():
