@@ -45,7 +45,7 @@ class Checkpoint:
         processor: preprocessor_config.json, or empty.
         mean: RGB mean that is subtracted from pixels in 0..1.
         std: RGB deviation that the difference is divided by.
-        label_space: name of the label space that its classes are.
+        class_names: in id order, lower case.
         licence: from the model card, or "not stated".
         weights_sha256: hash of the weights file.
     """
@@ -59,7 +59,7 @@ class Checkpoint:
     processor: dict[str, Any]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    label_space: str
+    class_names: tuple[str, ...]
     licence: str
     weights_sha256: str
 
@@ -69,13 +69,22 @@ class Checkpoint:
         architecture = PUBLISHED[self.model_type].network.split("For")[0]
         return f"{architecture} ({self.name})"
 
+    @property
+    def label_space(self) -> str:
+        """Name of the label space that its classes are.
+
+        Raises:
+            UserError: no known one. To be trained on other classes, a checkpoint needs none.
+        """
+        return find_label_space(self.config, self.folder / "config.json")
+
 
 def open_checkpoint(reference: str) -> Checkpoint:
     """Open a local folder, or fetch ``owner/name`` or ``owner/name@revision`` from the Hub.
 
     Raises:
         UserError: not found, no network, gated, no safetensors weights, unreadable weights, a
-            family without a published test protocol, or classes of no known label space.
+            family without a published test protocol, or malformed class names.
     """
     hub_id, _, revision = reference.partition("@")
     local = Path(reference)
@@ -104,7 +113,7 @@ def open_checkpoint(reference: str) -> Checkpoint:
         processor=processor,
         mean=_triple(processor, "image_mean", IMAGENET_MEAN, processor_file),
         std=_triple(processor, "image_std", IMAGENET_STD, processor_file),
-        label_space=find_label_space(config, folder / "config.json"),
+        class_names=_class_names(config, folder / "config.json"),
         licence=_licence(folder / "README.md"),
         weights_sha256=digest,
     )
@@ -123,12 +132,7 @@ def find_label_space(config: dict[str, Any], path: Path) -> str:
     Raises:
         UserError: no known label space fits.
     """
-    try:
-        names = _class_names(config)
-    except (TypeError, ValueError, AttributeError):
-        raise UserError(
-            "id2label or num_labels is malformed", str(path), 'Write id2label: {"0": "wall", ...}.'
-        ) from None
+    names = _class_names(config, path)
     if len(names) == 150:
         return "ade20k-150"
     for candidate in label_space_names():
@@ -145,12 +149,17 @@ def find_label_space(config: dict[str, Any], path: Path) -> str:
     )
 
 
-def _class_names(config: dict[str, Any]) -> list[str]:
+def _class_names(config: dict[str, Any], path: Path) -> tuple[str, ...]:
     id2label = config.get("id2label") or {}
-    if id2label:
-        return [str(id2label[key]).lower() for key in sorted(id2label.keys(), key=int)]
-    # transformers writes no id2label for its default of two unnamed classes.
-    return [f"label_{index}" for index in range(int(config.get("num_labels", 2)))]
+    try:
+        if id2label:
+            return tuple(str(id2label[key]).lower() for key in sorted(id2label.keys(), key=int))
+        # transformers writes no id2label for its default of two unnamed classes.
+        return tuple(f"label_{index}" for index in range(int(config.get("num_labels", 2))))
+    except (TypeError, ValueError, AttributeError):
+        raise UserError(
+            "id2label or num_labels is malformed", str(path), 'Write id2label: {"0": "wall", ...}.'
+        ) from None
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class TransformersSegmenter:
         device: where to compute.
 
     Raises:
-        UserError: unreadable or incomplete weights, unknown family, missing tokenizer.
+        UserError: unreadable or incomplete weights, classes of no known label space, missing
+            tokenizer.
     """
 
     spec: ModelSpec
@@ -49,10 +50,11 @@ class TransformersSegmenter:
 
         from rass_bench.models.devices import count_parameters
 
+        label_space = checkpoint.label_space
         self._test = PUBLISHED[checkpoint.model_type]
         self._side = short_side(checkpoint.model_type, checkpoint.config, checkpoint.processor)
         self._device = device
-        self._network = _load_network(checkpoint).eval().to(device)
+        self._network = load_network(checkpoint).eval().to(device)
         self._inputs = _task_inputs(checkpoint, device)
         self._mean = torch.tensor(checkpoint.mean, device=device)[:, None, None]
         self._std = torch.tensor(checkpoint.std, device=device)[:, None, None]
@@ -62,7 +64,7 @@ class TransformersSegmenter:
             revision=checkpoint.revision,
             title=checkpoint.title,
             licence=checkpoint.licence,
-            label_space=checkpoint.label_space,
+            label_space=label_space,
             size_rule=size_rule(checkpoint.model_type, self._side, checkpoint.mean),
             weights_url=checkpoint.url,
             weights_sha256=checkpoint.weights_sha256,
@@ -110,36 +112,59 @@ class TransformersSegmenter:
 
     def _class_scores(self, pixels: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Class scores at the network's stride, float32 (K, h, w)."""
-        if self._test.network == "UperNetForSemanticSegmentation":
-            # Its forward would interpolate K scores to the input's size.
-            features = self._network.backbone.forward_with_filtered_kwargs(pixels[None])
-            scores = self._network.decode_head(features.feature_maps)
-        elif self._test.network == "DPTForSemanticSegmentation":
-            scores = _dpt_scores(self._network, pixels)
-        else:
-            scores = self._network(pixels[None]).logits
+        scores = class_scores(self._network, pixels[None])
         array: np.ndarray[Any, np.dtype[np.float32]] = scores[0].float().cpu().numpy()
         return array
 
 
+def class_scores(network: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Class scores (N, K, h, w) at a network's own stride.
+
+    Args:
+        network: of a family without queries.
+        pixels: float32 (N, 3, H, W), normalised.
+    """
+    family = type(network).__name__
+    if family == "UperNetForSemanticSegmentation":
+        # Its forward would interpolate K scores to the input's size.
+        features = network.backbone.forward_with_filtered_kwargs(pixels)
+        scores: torch.Tensor = network.decode_head(features.feature_maps)
+    elif family == "DPTForSemanticSegmentation":
+        scores = _dpt_scores(network, pixels)
+    else:
+        scores = network(pixels).logits
+    return scores
+
+
 def _dpt_scores(network: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """DPT's class scores (1, K, h, w) of a photo that need not be square.
+    """DPT's class scores (N, K, h, w) of photos that need not be square.
 
     The library's forward does not tell the neck how patches lie, and the neck takes a square.
     """
     side = network.config.patch_size
-    grid = {"patch_height": pixels.shape[1] // side, "patch_width": pixels.shape[2] // side}
+    grid = {"patch_height": pixels.shape[2] // side, "patch_width": pixels.shape[3] // side}
     handle = network.neck.register_forward_pre_hook(
         lambda module, args, kwargs: (args, {**kwargs, **grid}), with_kwargs=True
     )
     try:
-        scores: torch.Tensor = network(pixels[None]).logits
+        scores: torch.Tensor = network(pixels).logits
     finally:
         handle.remove()
     return scores
 
 
-def _load_network(checkpoint: Checkpoint) -> Any:
+def load_network(checkpoint: Checkpoint, classes: Sequence[str] | None = None) -> Any:
+    """The network of a checkpoint, computing in float32.
+
+    Args:
+        checkpoint: config and weights.
+        classes: names of the classes that it is to be trained on, or None to test it. For
+            training, an auxiliary head is left out, and where their number is another than the
+            checkpoint's, the last layer is drawn anew from PyTorch's global generator.
+
+    Raises:
+        UserError: unreadable or incomplete weights, or a package that the network needs.
+    """
     import torch
     import transformers
     from safetensors import SafetensorError
@@ -147,9 +172,15 @@ def _load_network(checkpoint: Checkpoint) -> Any:
     # Its bar is drawn into logs and pipes too, where it hides what matters.
     transformers.utils.logging.disable_progress_bar()
     network = getattr(transformers, PUBLISHED[checkpoint.model_type].network)
+    surplus = len(checkpoint.class_names) - len(classes) if classes is not None else 0
     try:
+        config = network.config_class.from_pretrained(checkpoint.folder, local_files_only=True)
+        if classes is not None:
+            _prepare_training(config, classes)
         model, report = network.from_pretrained(
             checkpoint.folder,
+            config=config,
+            ignore_mismatched_sizes=surplus != 0,
             local_files_only=True,
             use_safetensors=True,
             # Half-precision files are computed in float32: figures must not depend on storage.
@@ -168,14 +199,38 @@ def _load_network(checkpoint: Checkpoint) -> Any:
             str(checkpoint.folder),
             "Download it again; config.json and the weights must belong together.",
         ) from None
-    missing = sorted(report["missing_keys"])
-    if missing:
+    _check_tensors(report, surplus, checkpoint.folder)
+    return model
+
+
+def _prepare_training(config: Any, classes: Sequence[str]) -> None:
+    """Set a configuration's classes and leave its auxiliary head out."""
+    config.id2label = dict(enumerate(classes))
+    config.label2id = {name: index for index, name in enumerate(classes)}
+    if hasattr(config, "use_auxiliary_head"):
+        config.use_auxiliary_head = False
+
+
+def _check_tensors(report: dict[str, Any], surplus: int, folder: Path) -> None:
+    """Refuse weights that lack a tensor, or hold one of another size but for its classes.
+
+    Args:
+        report: what ``from_pretrained`` tells of loading.
+        surplus: how many classes the weights have more than the network.
+        folder: where they lie, for the message.
+    """
+    unfit = sorted(report["missing_keys"])
+    unfit += [
+        name
+        for name, stored, made in sorted(report["mismatched_keys"])
+        if stored[0] - made[0] != surplus or stored[1:] != made[1:]
+    ]
+    if unfit:
         raise UserError(
-            f"the weights lack {len(missing)} of the network's tensors, {missing[0]} first",
-            str(checkpoint.folder),
+            f"the weights lack {len(unfit)} of the network's tensors, {unfit[0]} first",
+            str(folder),
             "config.json and the weights must belong together; a backbone alone cannot segment.",
         )
-    return model
 
 
 def _task_inputs(checkpoint: Checkpoint, device: torch.device) -> dict[str, Any]:
