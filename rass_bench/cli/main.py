@@ -42,7 +42,7 @@ app.command("list", epilog=listing.EXAMPLES)(listing.list_command)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor_command)
 app.add_typer(degrade.app, name="degrade")
 app.add_typer(data.app, name="data")
-app.add_typer(train.app, name="train")
+app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.add_typer(weights.app, name="weights")
 
 

@@ -1,25 +1,41 @@
-"""RASS's optimiser: AdamW in groups, a polynomial schedule, one clipped gradient norm."""
+"""What RASS trains, and how: AdamW in groups, a polynomial schedule, one clipped gradient norm."""
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
+
 from torch import nn
 
 from rass_bench.models.rass.lora import add_lora
 from rass_bench.models.rass.network import RassNetwork
+from rass_bench.train.stage import ParameterGroup
 
-LEARNING_RATE = 1e-4
-BACKBONE_MULTIPLIER = 0.1
-WEIGHT_DECAY = 0.05
 CLIP_NORM = 0.01
 """Norm of the whole gradient, all parameters together."""
 
-STEPS = 160_000
+WEIGHT_DECAY = 0.05
 POWER = 0.9
-"""WarmupPolyLR without warm-up: (1 - step / steps) ** power."""
 
 _BACKBONE = ("unet.", "projections.")
 _NORMS = (nn.GroupNorm, nn.LayerNorm)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates.
+
+    Attributes:
+        head: of the segmentation head.
+        backbone: of adapters, ``conv_in`` and projections.
+    """
+
+    head: float
+    backbone: float
+
+
+OFFICIAL = Rates(head=1e-4, backbone=1e-5)
+"""BASE_LR and BACKBONE_MULTIPLIER 0.1 of the official Base-ADE20K configuration, for 160,000 steps
+of 16 crops."""
 
 
 def make_trainable(network: RassNetwork) -> None:
@@ -42,14 +58,13 @@ def make_trainable(network: RassNetwork) -> None:
         part.requires_grad_(True)
 
 
-def build_optimizer(network: RassNetwork) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters, one group each.
+def parameter_groups(network: RassNetwork, rates: Rates = OFFICIAL) -> list[ParameterGroup]:
+    """The trainable parameters, by learning rate and weight decay.
 
-    The backbone, projections included, learns at a tenth of the rate; norms and embeddings do not
-    decay, adapters do (RASS at 3ee2847, train_net.py, ``build_optimizer``, with the values of its
-    Base-ADE20K configuration).
+    The backbone, projections included, learns at its own rate; norms and embeddings do not decay,
+    adapters do (RASS at 3ee2847, train_net.py, ``build_optimizer``).
     """
-    groups = []
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     seen: set[int] = set()
     for module_name, module in network.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
@@ -58,26 +73,14 @@ def build_optimizer(network: RassNetwork) -> torch.optim.AdamW:
             seen.add(id(parameter))
             in_backbone = f"{module_name}.{name}".startswith(_BACKBONE)
             decays = not isinstance(module, (*_NORMS, nn.Embedding))
-            groups.append(
-                {
-                    "params": [parameter],
-                    "lr": LEARNING_RATE * (BACKBONE_MULTIPLIER if in_backbone else 1.0),
-                    "weight_decay": WEIGHT_DECAY if decays else 0.0,
-                }
-            )
-    return torch.optim.AdamW(groups)
+            key = (rates.backbone if in_backbone else rates.head, WEIGHT_DECAY if decays else 0.0)
+            groups.setdefault(key, []).append(parameter)
+    return [
+        ParameterGroup(tuple(parameters), rate, decay)
+        for (rate, decay), parameters in groups.items()
+    ]
 
 
-def build_schedule(
-    optimizer: torch.optim.Optimizer, steps: int = STEPS
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """The factor on every group's learning rate, by step."""
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: max(0.0, 1 - step / steps) ** POWER
-    )
-
-
-def clip_gradients(network: nn.Module) -> torch.Tensor:
-    """Scale the gradients so that their common norm is at most ``CLIP_NORM``; return it before."""
-    trainable = [one for one in network.parameters() if one.requires_grad]
-    return nn.utils.clip_grad_norm_(trainable, CLIP_NORM)
+def polynomial(step: int, steps: int) -> float:
+    """Factor of every learning rate: (1 - step / steps) ** 0.9, without warm-up (WarmupPolyLR)."""
+    return float(max(0.0, 1 - step / steps) ** POWER)

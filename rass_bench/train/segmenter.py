@@ -49,6 +49,7 @@ class TrainingRun:
         preset: name@version of the online degradation, or None.
         crop: side of the crops.
         short_side: that photos are tested at.
+        told_side: the short side as it was given, or None.
         learning_rate: at its highest.
         parameters: of the network.
         processes: that trained together.
@@ -69,6 +70,7 @@ class TrainingRun:
     preset: str | None
     crop: int
     short_side: int
+    told_side: int | None
     learning_rate: float
     parameters: int
     processes: int
@@ -146,6 +148,7 @@ def train_segmenter(
         preset=preset.key if preset else None,
         crop=crop,
         short_side=begun.short_side,
+        told_side=short_side,
         learning_rate=rate,
         parameters=begun.parameters,
         processes=PartialState().num_processes,
@@ -189,7 +192,7 @@ def _measured(
 
 def _runtime(settings: LoopSettings) -> Runtime:
     on_cpu = settings.cpu or not torch.cuda.is_available()
-    return Runtime("cpu" if on_cpu else "cuda", torch.get_num_threads())
+    return Runtime("cpu" if on_cpu else "cuda", settings.threads)
 
 
 def _label_space(photos: Dataset) -> LabelSpace:

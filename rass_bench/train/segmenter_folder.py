@@ -164,12 +164,12 @@ def repeating_command(run: TrainingRun) -> str:
     root = "" if name == "scenes" else " --data-root DIR"
     model = f" --model {run.reference}" if run.reference else ""
     degrade = f" --degrade {run.preset.split('@')[0]}" if run.preset else ""
+    side = f" --short-side {run.told_side}" if run.told_side else ""
     precision = "" if told.precision == "no" else f" --precision {told.precision.name.lower()}"
     return (
         f"rass-bench train segmenter --dataset {name}{root} --split {run.split} --out DIR"
         f"{model}{degrade} --steps {told.steps} --seed {told.seed} --batch {told.batch} "
-        f"--crop {run.crop} --short-side {run.short_side} --learning-rate {run.learning_rate}"
-        f"{precision}"
+        f"--crop {run.crop}{side} --learning-rate {run.learning_rate}{precision}"
     )
 
 

@@ -15,11 +15,12 @@ from safetensors.torch import load_file
 
 from rass_bench.models.protocols import ScoreWindow
 from rass_bench.models.queries import argmax_windows, class_scores
+from rass_bench.models.rass.config import RassConfig
 from rass_bench.models.rass.lora import merge_lora
 from rass_bench.models.rass.network import QueryScores, RassNetwork, encode
 from rass_bench.models.rass.official import load_strictly, sort_official
 from rass_bench.models.rass.prompt import PromptEncoder, clean_prompt, load_clip_tokenizer
-from rass_bench.models.rass.segmenter import SIZE_RULE
+from rass_bench.models.rass.segmenter import size_rule
 from rass_bench.models.rass.windows import Window
 from rass_bench.models.sizing import fit
 
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.skipif(
     not CASES, reason="needs the official code's fixtures: set RASS_BENCH_ORACLE to their folder"
 )
 
+SIZE_RULE = size_rule(RassConfig.sd21())
 PADDING = type(SIZE_RULE)(multiple_of=SIZE_RULE.multiple_of, pad_value=SIZE_RULE.pad_value)
 """RASS's size rule without the resize: the fixtures' photos have their size already."""
 

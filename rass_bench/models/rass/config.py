@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rass_bench.labels import load_label_space
+
 
 class Latent(StrEnum):
     """Which latent the VAE's posterior gives."""
@@ -265,6 +267,7 @@ class RassConfig:
         tagger: where the prompt comes from: ``ram``, ``fixed:PROMPT`` or ``labels``.
         clean_latent: how SCR gets the restored latent.
         colour_fix: how SCR's result gets the photo's colours back.
+        short_side: pixels that RASS resizes a photo's short side to.
     """
 
     size: str
@@ -281,6 +284,7 @@ class RassConfig:
     tagger: str = RAM
     clean_latent: CleanLatent = CleanLatent.SCHEDULER
     colour_fix: ColourFix = ColourFix.ADAIN
+    short_side: int = 512
 
     def __post_init__(self) -> None:
         # Plain words mean the choices that they spell.
@@ -291,6 +295,8 @@ class RassConfig:
             raise ValueError(f"slide is {self.slide!r}, not true or false")
         if self.tagger not in (LABELS, RAM) and not self.tagger.startswith(FIXED):
             raise ValueError(f"tagger is {self.tagger!r}, not {RAM}, {LABELS} or {FIXED}PROMPT")
+        if not 1 <= self.short_side <= MAX_SIZE:
+            raise ValueError(f"short_side is {self.short_side}, not within {MAX_SIZE}")
         if not 0 <= self.timestep < 1000:
             raise ValueError(f"timestep is {self.timestep}, not a whole number from 0 to 999")
 
@@ -308,30 +314,51 @@ class RassConfig:
         )
 
     @classmethod
-    def mini(cls) -> RassConfig:
-        """A few million parameters in the same classes, for the embedded scenes."""
+    def mini(cls, label_space: str = "ade20k-150") -> RassConfig:
+        """Seven million parameters, for the embedded scenes and for CPUs.
+
+        The latent has more channels than Stable Diffusion's, as small details matter more in small
+        photos, and the residual form, which a few hundred steps can learn.
+
+        Args:
+            label_space: the classes of the head, whose names are the prompts' vocabulary.
+        """
+        classes = load_label_space(label_space)
         return cls(
             size="mini",
-            label_space="ade20k-150",
-            unet=UNetConfig((32, 64, 96, 96), (2, 2, 3, 3), cross_attention_dim=64, norm_groups=16),
-            vae=VaeConfig((32, 32, 64, 64), layers_per_block=1),
+            label_space=label_space,
+            unet=UNetConfig(
+                (48, 64, 96, 96),
+                (3, 4, 6, 6),
+                cross_attention_dim=64,
+                layers_per_block=1,
+                norm_groups=16,
+            ),
+            vae=VaeConfig((16, 40, 64, 80), layers_per_block=1, norm_groups=8, latent_channels=8),
             text=TextConfig(
-                vocabulary=153, width=64, feed_forward=128, layers=2, heads=2, words_of="ade20k-150"
+                vocabulary=153,
+                width=64,
+                feed_forward=128,
+                layers=2,
+                heads=2,
+                words_of=label_space,
             ),
             head=HeadConfig(
-                classes=150,
+                classes=classes.size,
                 projection=128,
                 bottleneck=64,
-                width=64,
-                mask_width=64,
-                hidden=64,
+                width=96,
+                mask_width=96,
+                hidden=96,
                 heads=4,
-                pixel_decoder_layers=2,
-                pixel_decoder_feed_forward=128,
+                pixel_decoder_layers=3,
+                pixel_decoder_feed_forward=192,
                 decoder_layers=3,
-                decoder_feed_forward=256,
-                queries=50,
+                decoder_feed_forward=384,
+                queries=40,
                 points=2048,
             ),
             tagger=FIXED,
+            clean_latent=CleanLatent.RESIDUAL,
+            short_side=256,
         )

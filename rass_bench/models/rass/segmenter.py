@@ -27,8 +27,15 @@ from rass_bench.models.rass.prompt import PromptEncoder, Tokenizer, prompt_of
 from rass_bench.models.rass.sizes import count_trainable
 from rass_bench.models.rass.taggers import Tagger
 
-SIZE_RULE = SizeRule(short_side=512, max_long_side=2048, multiple_of=8, pad_value=0)
-"""RASS's test size: detectron2's ResizeShortestEdge(512, max 2048), padded with zeros."""
+
+def size_rule(config: RassConfig) -> SizeRule:
+    """RASS's test size: detectron2's ResizeShortestEdge(512, max 2048), padded with zeros."""
+    return SizeRule(
+        short_side=config.short_side,
+        max_long_side=4 * config.short_side,
+        multiple_of=8,
+        pad_value=0,
+    )
 
 
 class RassSegmenter:
@@ -111,7 +118,7 @@ class RassSegmenter:
             scores = self._network.segment(
                 photo * 2 - 1, context, self._noise(image), self._execution.batch
             )
-        return (_window(scores, image.shape[0], image.shape[1]),)
+        return (score_window(scores, image.shape[0], image.shape[1]),)
 
     def _noise(self, image: Image) -> list[Tensor] | None:
         if self.config.latent is Latent.MODE:
@@ -122,7 +129,7 @@ class RassSegmenter:
         return list(latent_noise(image, self._seed, shape, self._device))
 
 
-def _window(scores: QueryScores, height: int, width: int) -> ScoreWindow:
+def score_window(scores: QueryScores, height: int, width: int) -> ScoreWindow:
     """One photo's queries; the last class, "no object", is left out after the softmax."""
     classes = scores.classes[0].float().softmax(dim=-1)[:, :-1].cpu().numpy()
     masks = scores.masks[0].float().cpu().numpy()

@@ -14,12 +14,12 @@ from rass_bench.models.rass.choices import Execution, Precision
 from rass_bench.models.rass.config import Latent
 from rass_bench.models.rass.network import encode
 from rass_bench.models.rass.pixels import latent_noise, to_tensor
-from rass_bench.models.rass.segmenter import SIZE_RULE, RassSegmenter
+from rass_bench.models.rass.segmenter import RassSegmenter, size_rule
 from rass_bench.models.rass.taggers import FixedTagger
 from rass_bench.models.sizing import segment
 from tests.models.rass.toy import CONFIG, photo
 
-SPEC = ModelSpec("toy", "1", "toy", "CC0-1.0", label_space="ade20k-150", size_rule=SIZE_RULE)
+SPEC = ModelSpec("toy", "1", "toy", "CC0-1.0", label_space="ade20k-150", size_rule=size_rule(CONFIG))
 CPU = torch.device("cpu")
 
 
@@ -107,8 +107,9 @@ def test_a_read_only_photo_is_taken(segmenter):
 
 
 def test_the_size_rule_is_detectron2s_test_size():
-    assert (SIZE_RULE.short_side, SIZE_RULE.max_long_side) == (512, 2048)
-    assert (SIZE_RULE.multiple_of, SIZE_RULE.pad_value) == (8, 0)
+    rule = size_rule(RassConfig.sd21())
+    assert (rule.short_side, rule.max_long_side) == (512, 2048)
+    assert (rule.multiple_of, rule.pad_value) == (8, 0)
 
 
 # Determinism

@@ -1,0 +1,162 @@
+"""A diffusion prior from nothing, for sizes that nobody has pretrained: the VAE, then the UNet.
+
+Full size needs neither: Stable Diffusion is its prior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from rass_bench.models.rass.network import encode
+from rass_bench.models.rass.prompt import Tokenizer
+from rass_bench.models.rass.scr import ScrNetwork
+from rass_bench.pictures import PictureRow, photo_panel
+from rass_bench.train.crops import Batch
+from rass_bench.train.distillation import diffusion_loss, predict_noise
+from rass_bench.train.pixels import to_pixels
+from rass_bench.train.prompts import prompts_of
+from rass_bench.train.stage import ParameterGroup, one_cycle
+
+KL_WEIGHT = 1e-4
+"""Of the divergence per number of the latent. Rombach et al. (arXiv 2112.10752, G) weigh a sum over
+the latent with 1e-6 against a sum over pixels, which is the same order."""
+
+DROPPED_PROMPTS = 0.1
+"""Share of photos whose prompt is left empty, so that guidance has something to start from (Ho and
+Salimans 2022, arXiv 2207.12598)."""
+
+LEARNING_RATE = 1e-3
+
+
+class VaeStage(nn.Module):
+    """The autoencoder learns to reconstruct clean crops.
+
+    Args:
+        network: SCR's networks; the VAE alone learns.
+    """
+
+    name = "vae"
+    clip_norm = 1.0
+
+    def __init__(self, network: ScrNetwork, steps: int) -> None:
+        super().__init__()
+        network.requires_grad_(False)
+        network.vae.requires_grad_(True)
+        self.network = network
+        self._steps = steps
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Absolute error, and the posterior's divergence from a standard normal distribution."""
+        pixels = batch.clean * 2 - 1
+        posterior = encode(self.network.vae, pixels)
+        latent = posterior.draw(torch.randn_like(posterior.mean))
+        decoded = self.network.vae.decode(latent, return_dict=False)[0]
+        variance = posterior.log_variance
+        divergence = 0.5 * (posterior.mean.square() + variance.exp() - 1 - variance).mean()
+        return {"reconstruction": l1_loss(decoded, pixels), "kl": KL_WEIGHT * divergence}
+
+    def groups(self) -> Sequence[ParameterGroup]:
+        """See :class:`rass_bench.train.stage.Stage`."""
+        return [ParameterGroup(tuple(self.network.vae.parameters()), LEARNING_RATE, 0.0)]
+
+    def rate(self, step: int) -> float:
+        """See :class:`rass_bench.train.stage.Stage`."""
+        return one_cycle(step, self._steps)
+
+    def start_step(self, step: int) -> None:
+        """Nothing is phased in."""
+
+    def pictures(self, batch: Batch) -> Sequence[PictureRow]:
+        """Crops and their reconstructions."""
+        pixels = batch.clean * 2 - 1
+        decoded = self.network.vae.decode(encode(self.network.vae, pixels).mean, return_dict=False)
+        return [
+            PictureRow((photo_panel("clean", clean), photo_panel("reconstructed", again)))
+            for clean, again in zip(
+                to_pixels(batch.clean), to_pixels(decoded[0] / 2 + 0.5), strict=True
+            )
+        ]
+
+    def facts(self) -> Mapping[str, Any]:
+        """See :class:`rass_bench.train.stage.Stage`."""
+        return {"loss": f"L1 + {KL_WEIGHT:g} KL", "learning_rate": LEARNING_RATE}
+
+
+class DenoiserStage(nn.Module):
+    """UNet and text encoder learn to predict noise in the latents of clean crops (DDPM).
+
+    Args:
+        network: SCR's networks with a trained VAE, which is frozen.
+        tokenizer: of the text encoder.
+        names: of the label space's classes; those in a crop are its prompt.
+        steps: of the training.
+    """
+
+    name = "unet"
+    clip_norm = 1.0
+
+    def __init__(
+        self, network: ScrNetwork, tokenizer: Tokenizer, names: Sequence[str], steps: int
+    ) -> None:
+        super().__init__()
+        network.requires_grad_(False)
+        network.unet.requires_grad_(True)
+        network.text_encoder.requires_grad_(True)
+        self.network = network
+        self._tokenizer = tokenizer
+        self._names = tuple(names)
+        self._steps = steps
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Mean squared error of the predicted noise (Ho et al. 2020, arXiv 2006.11239, 14)."""
+        count = len(batch.clean)
+        with torch.no_grad():
+            posterior = encode(self.network.vae, batch.clean * 2 - 1)
+            latent = posterior.draw(torch.randn_like(posterior.mean))
+            latent = latent * self.network.config.vae.scaling
+        kept = torch.rand(count) >= DROPPED_PROMPTS
+        prompts = [
+            prompt if keep else ""
+            for prompt, keep in zip(prompts_of(batch.labels, self._names), kept, strict=True)
+        ]
+        tokens = self._tokenizer(prompts).to(latent.device)
+        context = self.network.text_encoder(input_ids=tokens).last_hidden_state
+        noise_loss = diffusion_loss(partial(predict_noise, self.network.unet), latent, context)
+        return {"noise": noise_loss}
+
+    def groups(self) -> Sequence[ParameterGroup]:
+        """See :class:`rass_bench.train.stage.Stage`."""
+        learning = (*self.network.unet.parameters(), *self.network.text_encoder.parameters())
+        return [ParameterGroup(learning, LEARNING_RATE, 0.01)]
+
+    def rate(self, step: int) -> float:
+        """See :class:`rass_bench.train.stage.Stage`."""
+        return one_cycle(step, self._steps)
+
+    def start_step(self, step: int) -> None:
+        """Nothing is phased in."""
+
+    def pictures(self, batch: Batch) -> Sequence[PictureRow]:
+        """None: one denoising step shows nothing."""
+        del batch
+        return []
+
+    def facts(self) -> Mapping[str, Any]:
+        """See :class:`rass_bench.train.stage.Stage`."""
+        return {"dropped_prompts": DROPPED_PROMPTS, "learning_rate": LEARNING_RATE}
+
+
+def latent_scaling(network: ScrNetwork, batches: Sequence[Batch]) -> float:
+    """One over the standard deviation of clean latents, which brings them to unit variance.
+
+    As Stable Diffusion's 0.18215 was found (Rombach et al., arXiv 2112.10752, G).
+    """
+    with torch.no_grad():
+        means = [encode(network.vae, batch.clean * 2 - 1).mean for batch in batches]
+    return 1.0 / float(torch.cat(means).std())
