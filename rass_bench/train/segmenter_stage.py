@@ -44,7 +44,8 @@ class SegmenterStage(nn.Module):
     """
 
     name = "segmenter"
-    # AdamW divides a gradient's length out; the limit keeps a rare batch out of its moments.
+    # AdamW divides the gradients' usual length out; the limit keeps one batch from ruling its
+    # moments.
     clip_norm = 1.0
 
     def __init__(
