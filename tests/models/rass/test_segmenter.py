@@ -11,7 +11,7 @@ from rass_bench.errors import UserError
 from rass_bench.models.contract import checked_prediction
 from rass_bench.models.protocols import ModelSpec
 from rass_bench.models.rass.choices import Execution, Precision
-from rass_bench.models.rass.config import Latent
+from rass_bench.models.rass.config import Latent, RassConfig
 from rass_bench.models.rass.network import encode
 from rass_bench.models.rass.pixels import latent_noise, to_tensor
 from rass_bench.models.rass.segmenter import RassSegmenter, size_rule
