@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.markup import escape
@@ -10,6 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from rass_bench.record import MetricValue, ModelFacts, RunRecord
+
+if TYPE_CHECKING:
+    from rass_bench.evaluate.demo import DemoRow
+    from rass_bench.evaluate.paired import Difference
 
 PERCENT = frozenset({"miou/gt-present", "miou/union", "macc", "aacc", "fwiou"})
 """Metrics in 0..1 that the field prints in percent."""
@@ -35,29 +40,76 @@ def record_table(record: RunRecord) -> Table:
     return table
 
 
-def comparison_table(records: Sequence[tuple[str, RunRecord]], metrics: Sequence[str]) -> Table:
+def comparison_table(
+    records: Sequence[RunRecord],
+    metrics: Sequence[str],
+    behind_first: Sequence[Difference | None],
+) -> Table:
     """Several runs: a row a run, a column a metric with its interval below.
 
     Args:
-        records: what to call each run, and its record.
+        records: the runs.
         metrics: metric ids in column order.
+        behind_first: of each run but the first, the first metric minus the first run's.
     """
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("run", min_width=22, overflow="fold")
+    table = _narrow_table("run", label_width=22)
+    _add_metric_columns(table, metrics, records)
+    if behind_first:
+        table.add_column(f"{_variant(metrics[0])}\nminus\nthe first", justify="right")
+    table.add_column("fps", justify="right", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for record, difference in zip(records, (None, *behind_first), strict=True):
+        cells = [_cell(name, record.metrics.get(name)) for name in metrics]
+        if behind_first:
+            cells.append(_difference_cell(metrics[0], difference))
+        partial = "" if record.status == "complete" else "*"
+        label = Text(describe_run(record))
+        table.add_row(label, *cells, _fps(record), f"{record.scored}{partial}")
+    return table
+
+
+def demo_table(rows: Sequence[DemoRow], metrics: Sequence[str]) -> Table:
+    """The demonstration: a row a measurement, a column a metric, and how far it is behind RASS.
+
+    Args:
+        rows: the measurements, all of the same images.
+        metrics: metric ids in column order; the differences are of the first.
+    """
+    table = _narrow_table("what", label_width=13)
+    table.add_column("protocol")
+    _add_metric_columns(table, metrics, [row.record for row in rows])
+    table.add_column(f"{_variant(metrics[0])}:\nRASS\nminus it", justify="right")
+    table.add_column("fps", justify="right", no_wrap=True)
+    for row in rows:
+        cells = [_cell(name, row.record.metrics.get(name)) for name in metrics]
+        behind = _difference_cell(metrics[0], row.behind)
+        table.add_row(Text(row.what), row.record.protocol, *cells, behind, _fps(row.record))
+    return table
+
+
+def _narrow_table(label: str, label_width: int) -> Table:
+    """Narrow enough for three metrics and a difference in 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(label, min_width=label_width, overflow="fold")
+    return table
+
+
+def _add_metric_columns(table: Table, metrics: Sequence[str], records: Sequence[RunRecord]) -> None:
     for name in metrics:
         higher = any(
-            record.metrics[name].higher_is_better for _, record in records if name in record.metrics
+            record.metrics[name].higher_is_better for record in records if name in record.metrics
         )
         heading = _heading(name, higher_is_better=higher)
-        table.add_column(heading.replace("/", "/\n"), justify="right", no_wrap=True)
-    table.add_column("fps", justify="right")
-    table.add_column("n", justify="right")
-    for label, record in records:
-        cells = [_cell(name, record.metrics.get(name)) for name in metrics]
-        fps = "–" if record.timing.fps is None else f"{record.timing.fps:.3g}"
-        partial = "" if record.status == "complete" else "*"
-        table.add_row(Text(label), *cells, fps, f"{record.scored}{partial}")
-    return table
+        heading = heading.replace("/", "/\n").replace(" ", "\n", 1)
+        table.add_column(heading, justify="right", no_wrap=True)
+
+
+def _fps(record: RunRecord) -> str:
+    return "–" if record.timing.fps is None else f"{record.timing.fps:.3g}"
+
+
+def _variant(metric: str) -> str:
+    return escape(metric.rpartition("/")[2])
 
 
 def describe_run(record: RunRecord) -> str:
@@ -104,6 +156,16 @@ def show_interval(name: str, metric: MetricValue) -> str:
     return f"{low * unit:.{digits}f}–{high * unit:.{digits}f}"
 
 
+def show_difference(name: str, difference: Difference) -> tuple[str, str]:
+    """A difference and its interval, signed, in the metric's unit; – where there is none."""
+    unit, digits = (100, 1) if name in PERCENT else (1, 3)
+    value = "–" if difference.value is None else f"{difference.value * unit:+.{digits + 1}f}"
+    if difference.ci95 is None:
+        return value, "–"
+    low, high = (f"{end * unit:+.{digits}f}" for end in difference.ci95)
+    return value, f"{low} to {high}"
+
+
 def _heading(name: str, *, higher_is_better: bool) -> str:
     unit = " %" if name in PERCENT else ""
     return f"{escape(name)} {'↑' if higher_is_better else '↓'}{unit}"
@@ -113,6 +175,13 @@ def _cell(name: str, metric: MetricValue | None) -> Text:
     if metric is None:
         return Text("–")
     return Text.assemble(show_value(name, metric), (f"\n{show_interval(name, metric)}", "dim"))
+
+
+def _difference_cell(name: str, difference: Difference | None) -> Text:
+    if difference is None or difference.value is None:
+        return Text("–")
+    value, interval = show_difference(name, difference)
+    return Text.assemble(value, (f"\n{interval}", "dim"))
 
 
 def _number(name: str, value: float) -> str:

@@ -63,12 +63,23 @@ def restore_once(restorer: Restorer, photo: Image) -> tuple[Image, bool]:
     Returns:
         The restored photo, RGB uint8 (H, W, 3), and whether it came from the cache.
     """
-    path = _cache_path(restorer, photo)
-    if path.is_file():
-        return read_image(path), True
+    before = restored_before(restorer.spec.key, photo)
+    if before is not None:
+        return before, True
     restored = restore_to_scale(restorer, photo, scale=1)
-    write_image(path, restored)
+    write_image(_cache_path(restorer.spec.key, photo), restored)
     return restored, False
+
+
+def restored_before(restorer: str, photo: Image) -> Image | None:
+    """What a restorer made of a photo at an earlier time, or None where the cache has forgotten.
+
+    Args:
+        restorer: its ``name@revision``.
+        photo: RGB uint8 (H, W, 3).
+    """
+    path = _cache_path(restorer, photo)
+    return read_image(path) if path.is_file() else None
 
 
 def pixels_sha256(pixels: Image) -> str:
@@ -76,7 +87,7 @@ def pixels_sha256(pixels: Image) -> str:
     return sha256_bytes(repr(pixels.shape).encode() + pixels.tobytes())
 
 
-def _cache_path(restorer: Restorer, photo: Image) -> Path:
-    name = re.sub(r"[^A-Za-z0-9._@-]+", "_", restorer.spec.key)
+def _cache_path(restorer: str, photo: Image) -> Path:
+    name = re.sub(r"[^A-Za-z0-9._@-]+", "_", restorer)
     key = pixels_sha256(photo)
     return cache_dir() / "restored" / name / key[:2] / f"{key}.png"

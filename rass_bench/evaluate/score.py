@@ -98,7 +98,7 @@ def score_predictions(
     not_scored: list[NotScored] = []
     for sample in samples:
         try:
-            prediction = _read_prediction(folder.prediction(sample.id))
+            prediction = read_prediction(folder.prediction(sample.id))
             counts = _count(dataset, sample, prediction) if pooled else None
             measured = _measure(by_image, sample, prediction, scale)
             images.append(ImageScore(sample.id, counts, measured))
@@ -168,7 +168,7 @@ def save_per_image(path: Path, scores: Scores, seconds: dict[str, float]) -> Non
     write_bytes(path, stream.getvalue())
 
 
-def _read_prediction(path: Path) -> NDArray[np.uint8]:
+def read_prediction(path: Path) -> NDArray[np.uint8]:
     """A stored prediction: a label map (H, W) or a restored image (H, W, 3), uint8.
 
     Raises:
