@@ -21,6 +21,7 @@ from rass_bench.models.rass.choices import (
 )
 from rass_bench.models.rass.config import FIXED, LABELS, RAM, RassConfig
 from rass_bench.models.registry import MODELS, Kind, ModelEntry, Runtime
+from rass_bench.models.shipped import reference_weights
 from rass_bench.weights import REVISION_DIGITS
 
 if TYPE_CHECKING:
@@ -39,26 +40,32 @@ RASS_TITLE = "RASS: restoration-adapted diffusion features, Mask2Former head (IJ
 SCR_TITLE = "SCR: Stable Diffusion adapted to restore in one step (IJCV 2026)"
 PAPER = "https://arxiv.org/abs/2602.14042"
 LICENCE = "CreativeML-OpenRAIL-M"
-"""Stable Diffusion 2.1's, which the weights derive from; the official repository states none for
-its own part of them."""
+"""Stable Diffusion 2.1's, which the official weights derive from; the official repository states
+none for its own part of them."""
 
-WEIGHTS = "official:DIR, or a file that `rass-bench weights convert` wrote"
+SHIPPED_LICENCE = "Apache-2.0"
+"""Of the mini weights that travel in the package, trained from random ones on rendered scenes."""
+
+WEIGHTS = (
+    "official:DIR, or a file that `rass-bench weights convert` or `train` wrote; "
+    "without any, the mini size that travels in the package"
+)
 """What ``--weights`` may be."""
 
 
 def load_rass(runtime: Runtime) -> RassSegmenter:
-    """RASS with the weights and choices that a user names.
+    """RASS with the weights and choices that a user names, without weights the shipped mini.
 
     Raises:
-        UserError: no weights, missing or unreadable files, unknown options.
+        UserError: missing or unreadable files, unknown options.
     """
     from rass_bench.models.rass.loading import build_configured, merged_rass
     from rass_bench.models.rass.network import RassNetwork
     from rass_bench.models.rass.official import load_strictly
-    from rass_bench.models.rass.segmenter import SIZE_RULE, RassSegmenter
+    from rass_bench.models.rass.segmenter import RassSegmenter, size_rule
 
     loaded = _load("rass", SegmenterOptions, runtime)
-    config, where = loaded.config, str(runtime.weights)
+    config, where = loaded.config, loaded.where
     classes = load_label_space(config.label_space).size
     if config.head.classes != classes:
         raise UserError(
@@ -72,7 +79,7 @@ def load_rass(runtime: Runtime) -> RassSegmenter:
     spec = dataclasses.replace(
         spec,
         label_space=config.label_space,
-        size_rule=SIZE_RULE,
+        size_rule=size_rule(config),
         told_classes=config.tagger == LABELS,
     )
     return RassSegmenter(
@@ -88,10 +95,10 @@ def load_rass(runtime: Runtime) -> RassSegmenter:
 
 
 def load_scr(runtime: Runtime) -> ScrRestorer:
-    """SCR with the weights and choices that a user names.
+    """SCR with the weights and choices that a user names, without weights the shipped mini.
 
     Raises:
-        UserError: no weights, missing or unreadable files, unknown options.
+        UserError: missing or unreadable files, unknown options.
     """
     from rass_bench.models.rass.loading import build_configured
     from rass_bench.models.rass.official import load_strictly
@@ -103,9 +110,8 @@ def load_scr(runtime: Runtime) -> ScrRestorer:
         raise UserError(
             "a restorer is not told the classes", "--option tagger=labels", "Use fixed:PROMPT."
         )
-    where = str(runtime.weights)
-    network = build_configured(ScrNetwork, loaded.config, where)
-    load_strictly(network, loaded.weights.scr, where)
+    network = build_configured(ScrNetwork, loaded.config, loaded.where)
+    load_strictly(network, loaded.weights.scr, loaded.where)
     spec = dataclasses.replace(_spec("scr", SCR_TITLE, loaded), size_rule=SIZE_RULE)
     return ScrRestorer(
         loaded.config,
@@ -125,6 +131,8 @@ class _Loaded:
 
     config: RassConfig
     weights: RassWeights
+    where: str
+    licence: str
     execution: Execution
     tokenizer: Tokenizer
     tagger: Tagger
@@ -142,13 +150,7 @@ def _load(
 
     device = prepare(runtime)
     options: SegmenterOptions | RestorerOptions = read_options(kind, runtime.options, name)
-    if runtime.weights is None:
-        raise UserError(
-            f"{name} needs weights",
-            f"--model or --restorer {name}",
-            "Give official:DIR (the official files), or a file that `rass-bench weights convert` "
-            "wrote: --weights for the model, --restorer-weights for the restorer.",
-        )
+    where = str(reference_weights()) if runtime.weights is None else runtime.weights
     tags = None if options.tags is None else Path(options.tags)
     try:
         # Before the weights, which take their time: a wrong choice is told at once.
@@ -158,7 +160,7 @@ def _load(
         raise UserError(
             str(error), f"--option of {name}", "`rass-bench list models --detail` lists them."
         ) from None
-    weights = open_weights(runtime.weights, Part(name), tagger=options.tagger, tags=tags)
+    weights = open_weights(where, Part(name), tagger=options.tagger, tags=tags)
     config = configured(weights.config, options)
     if tags is not None and config.tagger != RAM:
         raise UserError(
@@ -168,12 +170,22 @@ def _load(
     return _Loaded(
         config,
         weights,
+        where,
+        _licence(runtime, config),
         computed,
-        _build_tokenizer(config, weights, runtime.weights),
-        _build_tagger(config, weights, device, runtime.weights),
+        build_tokenizer(config, weights, where),
+        build_tagger(config, weights, device, where),
         device,
         f"{config.size}-{weights.fingerprint[:REVISION_DIGITS]}{suffix}",
     )
+
+
+def _licence(runtime: Runtime, config: RassConfig) -> str:
+    """Of the weights; what users train from nothing is for them to state."""
+    if runtime.weights is None:
+        return SHIPPED_LICENCE
+    # With a vocabulary of its own, a network does not derive from Stable Diffusion.
+    return LICENCE if config.text.words_of is None else "not stated"
 
 
 def _spec(name: str, title: str, loaded: _Loaded) -> ModelSpec:
@@ -181,14 +193,19 @@ def _spec(name: str, title: str, loaded: _Loaded) -> ModelSpec:
         name=name,
         revision=loaded.revision,
         title=title,
-        licence=LICENCE,
+        licence=loaded.licence,
         weights_sha256=loaded.weights.sha256,
         paper=PAPER,
         extra="models",
     )
 
 
-def _build_tokenizer(config: RassConfig, weights: RassWeights, where: str) -> Tokenizer:
+def build_tokenizer(config: RassConfig, weights: RassWeights, where: str) -> Tokenizer:
+    """The tokenizer of the text encoder's vocabulary.
+
+    Raises:
+        UserError: the text encoder is too small for it.
+    """
     from rass_bench.models.rass.prompt import (
         CLIP_END,
         CLIP_LENGTH,
@@ -212,9 +229,14 @@ def _build_tokenizer(config: RassConfig, weights: RassWeights, where: str) -> To
     return load_clip_tokenizer(weights.tokenizer) if text.words_of is None else words
 
 
-def _build_tagger(
+def build_tagger(
     config: RassConfig, weights: RassWeights, device: torch.device, where: str
 ) -> Tagger:
+    """What names the things in a photo: RAM, or a prompt that is always the same.
+
+    Raises:
+        UserError: RAM's weights do not fit its sizes.
+    """
     from rass_bench.models.rass.loading import load_ram
     from rass_bench.models.rass.ram import RamTagger
     from rass_bench.models.rass.taggers import FixedTagger

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -79,7 +80,10 @@ def build_pixel_decoder(config: HeadConfig) -> Any:
     from torch.nn.init import normal_
     from transformers.models.mask2former.modeling_mask2former import Mask2FormerPixelDecoder
 
-    decoder = Mask2FormerPixelDecoder(_mask2former(config), [config.projection] * len(LEVELS))
+    with warnings.catch_warnings():
+        # It advises widths that the authors' CUDA kernel, which is not used, is faster with.
+        warnings.filterwarnings("ignore", message="You'd better set embed_dim")
+        decoder = Mask2FormerPixelDecoder(_mask2former(config), [config.projection] * len(LEVELS))
     # Left as memory was found, by transformers, where it is not part of a whole model.
     normal_(decoder.level_embed)
     return decoder
