@@ -162,7 +162,7 @@ class RunRecord:
         partial_because: the reasons, in words; empty when complete.
         started: UTC, ISO 8601.
         finished: UTC, ISO 8601.
-        protocol: ``dt``, ``r2s`` or ``restore``.
+        protocol: ``dt``, ``r2s``, ``ft`` or ``restore``.
         arguments_given: what the user typed.
         arguments_resolved: what it came to, every default filled in.
         dataset: the data.

@@ -1,4 +1,7 @@
-"""`rass-bench demo`: the suite's main job on the embedded data set."""
+"""`rass-bench demo`: the suite's main job on the embedded data set.
+
+`rass-bench run --model rass` without further arguments is the same.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,43 @@ EXAMPLES = """[bold]Example[/bold]
 [cyan]rass-bench demo --out runs/demo[/cyan]
 """
 
+DEMO_FOLDER = Path("runs/demo")
+
 
 def demo_command(
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = DEMO_FOLDER,
 ) -> None:
-    """Degrade the embedded scenes and measure the shipped baseline on them, offline."""
+    """Degrade the embedded scenes and measure the shipped models on them, offline."""
+    show_demo(out)
+
+
+def show_demo(out: Path) -> None:
+    """Run the demonstration and print its table."""
     import time
 
     from rich.console import Console
 
-    from rass_bench.cli.tables import comparison_table
+    from rass_bench.cli.tables import demo_table
     from rass_bench.evaluate.compare import headline_metrics
-    from rass_bench.evaluate.demo import run_demo
+    from rass_bench.evaluate.demo import METRIC, PANEL, PRESET, SEED, run_demo
 
     started = time.monotonic()
     console = Console()
     console.print("Rendered scenes: a demonstration, not a measure of real photos.")
     rows = run_demo(out, progress_bar)
-    console.print(comparison_table(rows, headline_metrics([record for _, record in rows])))
+    console.print(
+        f"The same {rows[0].record.scored} scenes in every row; degraded with the preset {PRESET}, "
+        f"seed {SEED}, in all but the first.",
+        highlight=False,
+    )
+    metrics = headline_metrics([row.record for row in rows])
+    console.print(demo_table(rows, [METRIC, *(name for name in metrics if name != METRIC)]))
+    console.print(
+        "Below each number its 95 % bootstrap interval over scenes; differences are paired.",
+        highlight=False,
+    )
     console.print(f"Records and predictions: {out}", markup=False, soft_wrap=True)
+    console.print(
+        f"Low quality, restored, prediction, truth: {out / PANEL}", markup=False, soft_wrap=True
+    )
     console.print(f"{time.monotonic() - started:.0f} s in all")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rass_bench.cli.demo import DEMO_FOLDER, show_demo
 from rass_bench.cli.options import (
     DataRootOption,
     DatasetOption,
@@ -25,6 +26,9 @@ from rass_bench.cli.progress import progress_bar
 
 EXAMPLES = """[bold]Examples[/bold]
 
+RASS-mini beside a baseline on degraded scenes, as `rass-bench demo` does:
+[cyan]rass-bench run --model rass[/cyan]
+
 The shipped baseline on the embedded scenes:
 [cyan]rass-bench run --model segformer-mini-scenes[/cyan]
 
@@ -41,6 +45,9 @@ A restorer on the 100 RealSR crops:
 [cyan]rass-bench run --model bicubic --dataset realsr --data-root DIR --protocol restore[/cyan]
 """
 
+DEMONSTRATED = "rass"
+"""The model that is shown beside a baseline where nothing says what to measure it on."""
+
 
 def run_command(
     context: typer.Context,
@@ -55,7 +62,10 @@ def run_command(
     ],
     weights: Annotated[
         str | None,
-        typer.Option(help="The model's weights: official:DIR or a converted file, for rass, scr."),
+        typer.Option(
+            help="The model's weights, for rass and scr: official:DIR, or a file that `weights "
+            "convert` or `train` wrote. [default: the shipped mini]"
+        ),
     ] = None,
     option: Annotated[
         list[str] | None,
@@ -67,7 +77,11 @@ def run_command(
     data_root: DataRootOption = None,
     split: SplitOption = None,
     protocol: Annotated[
-        str, typer.Option(help="dt (direct test), r2s (restore, then segment) or restore.")
+        str,
+        typer.Option(
+            help="dt (direct test), r2s (restore, then segment), ft (trained on degraded photos, "
+            "then tested as it is) or restore."
+        ),
     ] = "dt",
     restorer: Annotated[
         str | None, typer.Option(help="The restorer in front of the model, under r2s.")
@@ -94,7 +108,14 @@ def run_command(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the networks on a CPU.")] = 1,
     print_json: JsonOption = False,
 ) -> None:
-    """Measure a model on a data set and write a run folder with record.json."""
+    """Measure a model on a data set and write a run folder with record.json.
+
+    `--model rass` without further arguments but --out is the demonstration: see `rass-bench demo`.
+    """
+    given = arguments_given(context)
+    if model == DEMONSTRATED and given.keys() <= {"model", "out"}:
+        show_demo(out or DEMO_FOLDER)
+        return
     from rich.console import Console
 
     from rass_bench.evaluate.resolve import RunRequest
@@ -123,7 +144,7 @@ def run_command(
         request,
         Path(out) if out else None,
         resume=resume,
-        arguments_given=arguments_given(context),
+        arguments_given=given,
         progress=progress_bar,
     )
     if print_json:

@@ -53,9 +53,12 @@ class Protocol:
 
 DT = Protocol("dt", "direct test: segment the photo as it is", "segmenter", needs_restorer=False)
 R2S = Protocol("r2s", "restore, then segment", "segmenter", needs_restorer=True)
+FT = Protocol(
+    "ft", "trained on degraded photos, then tested as it is", "segmenter", needs_restorer=False
+)
 RESTORE = Protocol("restore", "restore, and score the image", "restorer", needs_restorer=False)
 
-PROTOCOLS = {protocol.name: protocol for protocol in (DT, R2S, RESTORE)}
+PROTOCOLS = {protocol.name: protocol for protocol in (DT, R2S, FT, RESTORE)}
 
 
 def find_protocol(name: str, restorer: str | None) -> Protocol:

@@ -26,7 +26,7 @@ class RunRequest:
         dataset: definition name, or a folder with a ``dataset.yaml``.
         data_root: where the files lie, or None to look in the usual places.
         split: the split, or None for the definition's first.
-        protocol: ``dt``, ``r2s`` or ``restore``.
+        protocol: ``dt``, ``r2s``, ``ft`` or ``restore``.
         restorer: reference of the restorer in front of the model, under R2S.
         restorer_weights: its weights, where it takes any.
         restorer_options: its options.
