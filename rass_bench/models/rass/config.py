@@ -248,6 +248,11 @@ LABELS, RAM, FIXED = "labels", "ram", "fixed:"
 """Taggers: told the ground truth's classes, RAM, a prompt that follows the colon."""
 
 
+def is_tagger(name: str) -> bool:
+    """Whether a tagger can be named so."""
+    return name in (LABELS, RAM) or name.startswith(FIXED)
+
+
 @dataclass(frozen=True)
 class RassConfig:
     """One size of RASS and SCR, and how it is tested.
@@ -293,7 +298,7 @@ class RassConfig:
         object.__setattr__(self, "colour_fix", ColourFix(self.colour_fix))
         if not isinstance(self.slide, bool):
             raise ValueError(f"slide is {self.slide!r}, not true or false")
-        if self.tagger not in (LABELS, RAM) and not self.tagger.startswith(FIXED):
+        if not is_tagger(self.tagger):
             raise ValueError(f"tagger is {self.tagger!r}, not {RAM}, {LABELS} or {FIXED}PROMPT")
         if not 1 <= self.short_side <= MAX_SIZE:
             raise ValueError(f"short_side is {self.short_side}, not within {MAX_SIZE}")

@@ -16,7 +16,7 @@ from torch import Tensor
 from rass_bench.errors import UserError
 from rass_bench.files import canonical_json, read_json, sha256_bytes, sha256_file
 from rass_bench.models.rass.checkpoint_file import official_state, read_scr
-from rass_bench.models.rass.config import RAM, RamConfig, RassConfig
+from rass_bench.models.rass.config import FIXED, RAM, RamConfig, RassConfig
 from rass_bench.models.rass.lora import adapted_names, check_rank, merge_lora, merge_scr
 from rass_bench.models.rass.network import RassNetwork
 from rass_bench.models.rass.networks import build_empty
@@ -39,6 +39,7 @@ CONFIG_FILE = "rass_config.json"
 """In a folder of official files of another size than the paper's: its :class:`RassConfig`."""
 
 _SD_PARTS = ("unet", "vae", "text_encoder")
+_UNET = "unet."
 
 _ALIGNMENT = 64
 """Bytes: PyTorch's allocator on a CPU (c10/core/alignment.h)."""
@@ -78,6 +79,41 @@ def open_weights(
         rass=_aligned(weights.rass) if part is Part.RASS else {},
         scr=_aligned(weights.scr) if part is Part.SCR else {},
         ram=_aligned(weights.ram) if ram else {},
+    )
+
+
+def open_prior(reference: str) -> RassWeights:
+    """Open what SCR's training begins with: networks that nothing has been adapted in yet.
+
+    RAM, where it is the configured tagger, comes along for the weights that the training writes.
+
+    Args:
+        reference: ``official:DIR`` takes Stable Diffusion and RAM; a file of the package's own
+            takes its part for SCR, adapted or not.
+
+    Raises:
+        UserError: missing or unreadable files.
+    """
+    if not reference.startswith(OFFICIAL):
+        weights = _opened(reference, Part.SCR, FIXED, None)
+        return dataclasses.replace(weights, rass={}, scr=_aligned(weights.scr))
+    folder = _folder(reference.removeprefix(OFFICIAL))
+    config = official_config(folder)
+    ram = config.ram if config.tagger == RAM else None
+    files = find_official(folder, {Piece.SD} if ram is None else {Piece.SD, Piece.RAM, Piece.TAGS})
+    read = [sd_weights(files.sd, part) for part in _SD_PARTS]
+    if ram is not None:
+        read.append(files.ram)
+    sources = {path.relative_to(folder).as_posix(): sha256_file(path) for path in read}
+    return RassWeights(
+        config=config,
+        rass={},
+        scr=_load_sd(files),
+        ram={} if ram is None else _convert_ram(official_state(files.ram), ram, str(files.ram)),
+        tags=None if ram is None else read_tags(folder, ram.tags),
+        tokenizer=_tokenizer_folder(files),
+        sources=sources,
+        sha256=sha256_bytes(canonical_json(sources)),
     )
 
 
@@ -317,7 +353,9 @@ def _no_network(error: Exception, where: str) -> UserError:
 
 def _no_tagger(where: str) -> UserError:
     return UserError(
-        "the weights hold no tagger", where, "Choose another one: --option tagger=fixed:PROMPT."
+        "the weights hold no tagger",
+        where,
+        "Choose another one: --option tagger=fixed:PROMPT (train: --tagger fixed:PROMPT).",
     )
 
 
@@ -332,18 +370,26 @@ def _convert_ram(
 
 def _load_scr(files: OfficialFiles) -> dict[str, Tensor]:
     """Stable Diffusion with SCR merged into its UNet, under ScrNetwork's names."""
-    sd = {part: _load_sd_part(files.sd, part) for part in _SD_PARTS}
+    sd = _load_sd(files)
     scr = read_scr(files.scr)
+    unet = {name.removeprefix(_UNET): one for name, one in sd.items() if name.startswith(_UNET)}
     try:
-        sd["unet"] = merge_scr(sd["unet"], scr.tensors, scr.rank)
+        merged = merge_scr(unet, scr.tensors, scr.rank)
     except ValueError as error:
         raise UserError(
             f"SCR does not fit this UNet: {error}",
             str(files.scr),
             "It belongs to Stable Diffusion 2.1 base.",
         ) from None
+    return sd | {_UNET + name: tensor for name, tensor in merged.items()}
+
+
+def _load_sd(files: OfficialFiles) -> dict[str, Tensor]:
+    """Stable Diffusion, under ScrNetwork's names."""
     return {
-        f"{part}.{name}": tensor for part, state in sd.items() for name, tensor in state.items()
+        f"{part}.{name}": tensor
+        for part in _SD_PARTS
+        for name, tensor in _load_sd_part(files.sd, part).items()
     }
 
 
