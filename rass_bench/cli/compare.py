@@ -35,7 +35,7 @@ def compare_command(
     names = columns(records, metric)
     behind_first = [paired_difference(folders[0], folder, names[0]) for folder in folders[1:]]
     console = Console()
-    console.print(comparison_table(records, names, behind_first))
+    console.print(comparison_table(records, names, behind_first), "", sep="\n")
     for line in legend(records):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     for sentence in why_not_comparable(records):

@@ -47,7 +47,8 @@ def show_demo(out: Path) -> None:
         highlight=False,
     )
     metrics = headline_metrics([row.record for row in rows])
-    console.print(demo_table(rows, [METRIC, *(name for name in metrics if name != METRIC)]))
+    table = demo_table(rows, [METRIC, *(name for name in metrics if name != METRIC)])
+    console.print("", table, "", sep="\n")
     console.print(
         "Below each number its 95 % bootstrap interval over scenes; differences are paired.",
         highlight=False,

@@ -52,7 +52,7 @@ def comparison_table(
         metrics: metric ids in column order.
         behind_first: of each run but the first, the first metric minus the first run's.
     """
-    table = _narrow_table("run", label_width=22)
+    table = _narrow_table("run", label_width=21)
     _add_metric_columns(table, metrics, records)
     if behind_first:
         table.add_column(f"{_variant(metrics[0])}\nminus\nthe first", justify="right")
@@ -89,7 +89,7 @@ def demo_table(rows: Sequence[DemoRow], metrics: Sequence[str]) -> Table:
 
 def _narrow_table(label: str, label_width: int) -> Table:
     """Narrow enough for three metrics and a difference in 80 columns."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column(label, min_width=label_width, overflow="fold")
     return table
 

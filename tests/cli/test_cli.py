@@ -184,6 +184,21 @@ def test_compare_puts_runs_side_by_side_and_warns_when_they_do_not_compare(data,
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("100.00") >= 6
     assert "not comparable: different numbers of images: 2, 4" in done.stdout
+    assert "2 images are in one run alone, p2 first" in " ".join(done.stdout.split())
+
+
+def test_compare_states_paired_differences_to_the_first_run(data, model, tmp_path):
+    rass_bench("run", "-m", model, "-d", data, "--out", tmp_path / "a")
+    darken = ("--protocol", "r2s", "--restorer", model.replace("Oracle", "Darken"))
+    for name, restored in (("b", ()), ("c", darken)):
+        done = rass_bench("run", "-m", model, "-d", data, *restored, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    done = rass_bench("compare", *(tmp_path / name for name in "abc"))
+    words = done.stdout.split()
+    assert "the first" in done.stdout
+    assert "+0.00" in words
+    assert "-100.00" in words
+    assert "no difference" not in done.stdout
 
 
 @pytest.mark.parametrize(

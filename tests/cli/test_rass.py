@@ -172,6 +172,16 @@ def test_photos_restored_with_one_seed_are_not_taken_for_anothers(measure, weigh
     assert restored == [2, 4]
 
 
+def test_without_weights_the_shipped_mini_restores_and_segments(measure, data):
+    r2s = measure("-m", "rass", "-d", data, "--protocol", "r2s", "--restorer", "scr", out="r2s")
+    ft = measure("-m", "rass", "-d", data, "--protocol", "ft", out="ft")
+    assert r2s["model"]["revision"] == ft["model"]["revision"]
+    assert r2s["restorer"]["revision"] == ft["model"]["revision"]
+    assert r2s["model"]["revision"].startswith("mini-")
+    assert ft["protocol"] == "ft"
+    assert ft["model"]["size_rule"]["short_side"] == 256
+
+
 # Restoration
 
 
@@ -200,7 +210,6 @@ def test_an_upscale_that_does_not_fit_is_told(refuse, weights, pairs, data):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-m", "rass"], "rass needs weights"),
         (["-m", "rass", "--weights", ""], "folder"),
         (["-m", "rass", "--weights", "official:nowhere"], "nowhere"),
         (["-m", "rass", "--weights", "nowhere.safetensors"], "weights file not found"),
@@ -215,10 +224,6 @@ def test_an_upscale_that_does_not_fit_is_told(refuse, weights, pairs, data):
         (["-m", "segformer-mini-scenes", "-o", "batch=2"], "has no options"),
         (["-m", "rass", "--weights", "WEIGHTS", "--restorer-weights", "x"], "no restorer"),
         (["-m", "rass", "--weights", "WEIGHTS", "--restorer-option", "x=1"], "no restorer"),
-        (
-            ["-m", "rass", "--weights", "WEIGHTS", "--protocol", "r2s", "--restorer", "scr"],
-            "--restorer-weights",
-        ),
         (
             [
                 *("-m", "rass", "--weights", "WEIGHTS", "--protocol", "r2s"),

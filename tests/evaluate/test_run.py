@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from rass_bench.errors import UserError
+from rass_bench.evaluate.rescore import rescore
 from rass_bench.evaluate.resolve import RunRequest
 from rass_bench.evaluate.run import run
 from rass_bench.files import sha256_file
@@ -122,6 +123,15 @@ def test_a_restorer_goes_before_the_model_under_r2s(measure, models):
     assert record.protocol == "r2s"
     assert record.restorer.name == "darken"
     assert record.metrics["aacc"].value == 0.0
+
+
+def test_a_model_trained_on_degraded_photos_is_tested_as_it_is_and_told_apart(measure):
+    tuned, folder = measure(out="ft", protocol="ft")
+    direct, _ = measure(out="dt")
+    assert (tuned.protocol, direct.protocol) == ("ft", "dt")
+    assert tuned.metrics == direct.metrics
+    _, scored = rescore(folder, data_root=None, extra_metrics=(), progress=quiet)
+    assert all(entry.holds for entry in scored)
 
 
 def test_a_restored_photo_is_made_once_and_segmented_by_many(measure, models):
@@ -291,6 +301,7 @@ def test_a_metric_of_another_protocol_is_refused(measure):
     ("changes", "words"),
     [
         ({"protocol": "r2s"}, "no restorer is named"),
+        ({"protocol": "ft", "restorer": "nlm"}, "protocol ft takes no restorer"),
         ({"restorer": "nlm"}, "protocol dt takes no restorer"),
         ({"protocol": "dts"}, "unknown protocol 'dts'.*Did you mean dt"),
         ({"model": "bicubic"}, "a segmenter is needed here"),
