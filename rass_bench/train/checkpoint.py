@@ -6,7 +6,6 @@ import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from rass_bench.errors import UserError, from_os_error
 from rass_bench.files import canonical_json, parse_json, write_bytes
+from rass_bench.models.rass.checkpoint_file import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def load_checkpoint(
         content = torch.load(path, map_location="cpu", weights_only=True)
         kept, told = content["network"], parse_json(content["described"])
         progress = Progress(**content["progress"])
-    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError, TypeError, KeyError):
+    except (*UNREADABLE, OSError):
         raise UserError(
             "no checkpoint of a training", str(path), "Delete it to start from the beginning."
         ) from None

@@ -18,6 +18,7 @@ from rass_bench.data.reading import read_truth
 from rass_bench.degrade.apply import apply
 from rass_bench.degrade.preset import Preset
 from rass_bench.degrade.recipe import sample
+from rass_bench.errors import UserError
 from rass_bench.images import read_image
 from rass_bench.randomness import generator
 from rass_bench.train.augment import Augmentation, augment
@@ -102,22 +103,23 @@ class CropStream:
             workers: processes that read, augment and degrade; 0 does so in this one.
             part: which of the processes that train together this one is.
             parts: how many there are.
+
+        Raises:
+            UserError: an unreadable photo or label map.
         """
-        places = [
-            (step * parts + part) * size + index
-            for step in range(first, last)
-            for index in range(size)
-        ]
-        yield from DataLoader(
-            _Places(self, tuple(places)),
-            batch_size=size,
+        loader = DataLoader(
+            _Steps(self, size, range(first, last), part, parts),
+            batch_size=None,
             num_workers=workers,
-            collate_fn=_stack,
             # A worker that was forked from a process with threads may hang.
             multiprocessing_context="spawn" if workers else None,
             worker_init_fn=_start_worker,
             prefetch_factor=4 if workers else None,
         )
+        for batch in loader:
+            if isinstance(batch, UserError):
+                raise batch
+            yield batch
 
 
 def drawn(count: int, seed: int, place: int) -> int:
@@ -127,20 +129,26 @@ def drawn(count: int, seed: int, place: int) -> int:
     return int(order[position])
 
 
-class _Places(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]]):
-    """Crops by position, for PyTorch's loader."""
+class _Steps(Dataset[Batch | UserError]):
+    """The batches of one process by step, for PyTorch's loader."""
 
-    def __init__(self, stream: CropStream, places: tuple[int, ...]) -> None:
+    def __init__(self, stream: CropStream, size: int, steps: range, part: int, parts: int) -> None:
         self._stream = stream
-        self._places = places
+        self._size = size
+        self._steps = steps
+        self._part = part
+        self._parts = parts
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._steps)
 
-    def __getitem__(
-        self, index: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-        return self._stream.crop(self._places[index])
+    def __getitem__(self, index: int) -> Batch | UserError:
+        first = (self._steps[index] * self._parts + self._part) * self._size
+        try:
+            return _stack([self._stream.crop(first + number) for number in range(self._size)])
+        except UserError as error:
+            # A value: what a worker raises reaches the user as a traceback.
+            return error
 
 
 def _stack(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from torch import nn
 
 from rass_bench.errors import UserError
@@ -79,31 +79,41 @@ def train(
     settings: LoopSettings,
     out: Path,
     *,
+    start: str | None = None,
     resume: bool = False,
     advance: Advance = lambda steps, note: None,
 ) -> Progress:
     """Train a stage; its weights are changed in place.
 
-    Writes ``metrics.csv``, TensorBoard events, ``pictures/`` and ``checkpoint.pt`` to ``out``.
+    Writes ``metrics.csv``, TensorBoard events, ``pictures/`` and ``checkpoint.pt`` to ``out``. Of
+    several processes the first one writes and tells of its steps.
 
     Args:
         stage: what learns.
         crops: what it learns from.
         settings: what the loop is told.
         out: folder, made when absent.
+        start: SHA-256 of the weights that the stage begins with, or None: a checkpoint keeps what
+            learns alone, and goes on with the same frozen rest only.
         resume: go on from the checkpoint in ``out``, if there is one.
         advance: called after each step, and once for those of earlier runs.
 
     Raises:
-        UserError: a loss that is no number, unreadable photos, a checkpoint of other settings, or
-            files of another run in ``out``.
+        UserError: a loss or gradient that is no number, a full GPU, unreadable photos, a
+            checkpoint of other settings, or one in ``out`` without ``resume``.
     """
     set_threads(settings.threads)
     accelerator = Accelerator(mixed_precision=settings.precision, cpu=settings.cpu)
     trainer = _Trainer(stage, accelerator)
-    described = {"settings": _plain(settings), "stage": dict(stage.facts())}
+    described = {
+        "settings": _plain(settings),
+        "stage": dict(stage.facts()),
+        "crops": dict(crops.facts()),
+        "start": start,
+        "processes": accelerator.num_processes,
+    }
     progress = load_checkpoint(out / CHECKPOINT, trainer.learning, described, resume=resume)
-    if progress.step:
+    if progress.step and accelerator.is_main_process:
         advance(progress.step, "")
     with _log(out, progress.step, accelerator) as log:
         started = time.monotonic() - progress.seconds
@@ -120,10 +130,10 @@ def train(
             here = batch.to(accelerator.device)
             row = trainer.step(step, here)
             before, progress = progress, Progress(step + 1, time.monotonic() - started)
-            advance(1, f"loss {row.loss:.4f}")
             if log is None:
                 continue
             log.write(replace(row, seconds=progress.seconds - before.seconds))
+            advance(1, f"loss {row.loss:.4f}")
             if _due(progress.step, settings.pictures_every, settings.steps):
                 _draw(stage, here, crops, out / PICTURES / f"{progress.step:06d}.png")
             if _due(progress.step, settings.checkpoint_every, settings.steps):
@@ -154,21 +164,36 @@ class _Trainer:
             group["lr"] = told.learning_rate * rate
         self._stage.start_step(step)
         self._network.train()
-        terms: dict[str, torch.Tensor] = self._wrapped(batch)
-        values = {name: float(value.detach()) for name, value in terms.items()}
-        _check_finite(values, step)
-        self._accelerator.backward(torch.stack(list(terms.values())).sum())
-        norm = self._accelerator.clip_grad_norm_(self._parameters, self._stage.clip_norm)
+        try:
+            terms: dict[str, torch.Tensor] = self._wrapped(batch)
+            values = {name: float(value.detach()) for name, value in terms.items()}
+            for name, value in values.items():
+                _check_finite(f"the term {name} of the loss", value, step)
+            self._accelerator.backward(torch.stack(list(terms.values())).sum())
+        except torch.OutOfMemoryError:
+            raise UserError(
+                "the GPU's memory is full",
+                "training",
+                "Use a smaller --batch or --crop, --gradient-checkpointing, or 16-bit --precision.",
+            ) from None
+        norm = float(self._accelerator.clip_grad_norm_(self._parameters, self._stage.clip_norm))
+        if self._accelerator.scaler is None:  # which skips such steps, and lowers its factor
+            _check_finite("the norm of the gradient", norm, step)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         return MetricsRow(
             step=step,
             seconds=0.0,
             learning_rate=self._groups[0].learning_rate * rate,
-            gradient_norm=float(norm),
+            gradient_norm=norm,
             loss=sum(values.values()),
             terms=values,
         )
+
+
+def device_of(settings: LoopSettings) -> torch.device:
+    """Where this process computes: each of several has a GPU of its own."""
+    return cast(torch.device, PartialState(cpu=settings.cpu).device)
 
 
 def _log(
@@ -184,15 +209,14 @@ def _seed_step(seed: int, step: int, process: int) -> None:
     torch.manual_seed(int(key))
 
 
-def _check_finite(values: dict[str, float], step: int) -> None:
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise UserError(
-                f"the term {name} of the loss is {value} at step {step}",
-                "training",
-                "Use a lower learning rate or full precision; --resume goes on from the last "
-                "checkpoint.",
-            )
+def _check_finite(what: str, value: float, step: int) -> None:
+    if not math.isfinite(value):
+        raise UserError(
+            f"{what} is {value} at step {step}",
+            "training",
+            "Use a lower learning rate or full precision; --resume goes on from the last "
+            "checkpoint.",
+        )
 
 
 def _due(step: int, every: int, steps: int) -> bool:

@@ -9,6 +9,10 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accelerate import PartialState
+
+from rass_bench.data.spec import Layout
+from rass_bench.errors import UserError
 from rass_bench.files import read_json, sha256_file, write_bytes
 from rass_bench.models.rass.weights import load_weights, save_weights
 from rass_bench.train.recipes import MINI, Extent
@@ -34,7 +38,8 @@ def train_mini(request: TrainRequest, progress_bar: ProgressBar) -> Path:
         The folder with ``rass-mini.safetensors``, its JSON file, ``README.md``, ``SHA256SUMS``.
 
     Raises:
-        UserError: see :func:`rass_bench.train.request.carry_out`.
+        UserError: a finished stage of other settings in ``out``; see
+            :func:`rass_bench.train.request.carry_out`.
     """
     from rass_bench.train.request import run_stage
 
@@ -43,22 +48,63 @@ def train_mini(request: TrainRequest, progress_bar: ProgressBar) -> Path:
         folder = request.out / stage
         told: Extent = getattr(MINI, stage)
         extent = told if request.steps is None else dataclasses.replace(told, steps=request.steps)
-        if not (request.resume and folder.joinpath(RECORD).is_file()):
+        if not (request.resume and _is_done(request, folder, extent)):
             part = dataclasses.replace(request, stage=stage, out=folder, weights=weights)
             with progress_bar(stage, extent.steps) as advance:
                 run_stage(part, MINI, extent, advance)
         weights = str(folder / WEIGHTS)
-    return _gather(request.out)
+    if PartialState().is_main_process:
+        _gather(request)
+    return request.out / NAME
 
 
-def _gather(out: Path) -> Path:
+def _is_done(request: TrainRequest, folder: Path, extent: Extent) -> bool:
+    """Whether a stage was finished with the same settings; its record is written last."""
+    path = folder / RECORD
+    if not path.is_file():
+        return False
+    record = read_json(path)
+    told = {
+        "dataset": request.photos.spec.key,
+        "split": request.photos.split.name,
+        "seed": request.seed,
+        "steps": extent.steps,
+    }
+    for name, value in told.items():
+        if record[name] != value:
+            raise UserError(
+                f"the finished stage's {name} is {record[name]!r}, not {value!r}",
+                str(folder),
+                "Give the same options as before, or another --out.",
+            )
+    return True
+
+
+def _gather(request: TrainRequest) -> None:
     """The last stage's weights under their name, with the card of all four."""
-    folder = out / NAME
+    out, folder = request.out, request.out / NAME
     path = folder / f"{NAME}.safetensors"
     beside = save_weights(load_weights(out / STAGES[-1] / WEIGHTS), path)
     records = [read_json(out / stage / RECORD) for stage in STAGES]
-    write_bytes(folder / "README.md", card(records, path).encode())
+    write_bytes(folder / "README.md", card(records, path, _command(request)).encode())
     names = (path.name, beside.name)
     sums = "".join(f"{sha256_file(folder / name)}  {name}\n" for name in names)
     write_bytes(folder / "SHA256SUMS", sums.encode())
-    return folder
+
+
+def _command(request: TrainRequest) -> str:
+    """What trains the same weights again; where files lie is left to the reader."""
+    photos = request.photos
+    options = {
+        "--dataset": photos.spec.name,
+        "--data-root": None if photos.spec.layout is Layout.SCENES else "ROOT",
+        "--split": None if photos.split.name == "train" else photos.split.name,
+        "--seed": request.seed,
+        "--steps": request.steps,
+        "--precision": None if request.precision == "fp32" else request.precision,
+        "--device": None if request.device == "cpu" else request.device,
+        "--threads": None if request.threads == 1 else request.threads,
+        "--out": "DIR",
+    }
+    told = [f"{option} {value}" for option, value in options.items() if value is not None]
+    return " ".join(["rass-bench train mini", *told])

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.init import (
     kaiming_normal_,
     kaiming_uniform_,
@@ -74,13 +74,10 @@ def _initialise_decoder_layer(layer: Any) -> None:
         projection = getattr(layer.self_attn, name)
         xavier_uniform_(projection.weight, gain=0.5**0.5)
         zeros_(projection.bias)
+    zeros_(layer.self_attn.out_proj.bias)
 
 
 def _draw_matrices(module: nn.Module) -> None:
     for parameter in module.parameters():
-        if _is_matrix(parameter):
+        if parameter.dim() > 1:
             xavier_uniform_(parameter)
-
-
-def _is_matrix(parameter: Tensor) -> bool:
-    return parameter.dim() > 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
+from accelerate import PartialState
 from torch import nn
 
 from rass_bench.errors import from_os_error
@@ -110,7 +111,7 @@ def write_record(
         crop=stream.sizes.side,
         steps=loop.steps,
         seed=loop.seed,
-        batch=loop.batch,
+        batch=loop.batch * PartialState().num_processes,
         precision=str(loop.precision),
         facts=stage.facts(),
         parameters=sum(one.numel() for one in network.parameters()),
@@ -128,12 +129,13 @@ def write_record(
         raise from_os_error(error, str(weights.parent)) from error
 
 
-def card(records: Sequence[Mapping[str, Any]], weights: Path) -> str:
+def card(records: Sequence[Mapping[str, Any]], weights: Path, command: str) -> str:
     """The README.md of weights that several stages made one after the other.
 
     Args:
         records: contents of ``training.json``, first stage first.
         weights: the file.
+        command: that trains it again.
     """
     last = records[-1]
     environment = last["environment"]
@@ -175,5 +177,5 @@ score on rendered scenes says nothing about real photos.
 
 Trained by
 
-    rass-bench train mini --dataset {last["dataset"].split("@")[0]} --seed {last["seed"]} --out DIR
+    {command}
 """

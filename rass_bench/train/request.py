@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import torch
+from accelerate import PartialState
+
 from rass_bench.data.dataset import Dataset, open_dataset
 from rass_bench.degrade.preset import PRESETS, Preset
 from rass_bench.errors import UserError, require_package
-from rass_bench.models.rass.config import RassConfig
+from rass_bench.models.rass.config import FIXED, LABELS, RAM, RassConfig, is_tagger
 from rass_bench.train.distillation import Distillation
 from rass_bench.train.loop import Advance, LoopSettings, Precision
 from rass_bench.train.perceptual import Perceptual
@@ -27,14 +30,23 @@ ProgressBar: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 
 OFF = "off"
 
-_TAKEN = {
-    "vae": {"degrade": False, "weights": False},
-    "unet": {"degrade": False, "weights": True},
-    "scr": {"degrade": True, "weights": True},
-    "rass": {"degrade": True, "weights": True},
-    "segmenter": {"degrade": True, "weights": False},
+MAX_CROP = 4096
+"""Side in pixels; a crop is held in memory many times over."""
+
+_ONE_STAGE = ("vae", "unet", "scr", "rass", "segmenter")
+_TAKEN_BY = {
+    "weights": ("unet", "scr", "rass"),
+    "model": ("segmenter",),
+    "degrade": ("scr", "rass", "segmenter"),
+    "batch": _ONE_STAGE,
+    "crop": _ONE_STAGE,
+    "learning_rate": ("segmenter",),
+    "distillation": ("scr",),
+    "perceptual": ("scr",),
+    "scl": ("scr",),
+    "tagger": ("rass",),
 }
-"""By stage: whether a degradation and weights to begin with may be named."""
+"""By option: which stages take it."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +122,13 @@ def carry_out(request: TrainRequest, progress_bar: ProgressBar) -> Path:
     """
     for package in ("torch", "accelerate", "tensorboard", "diffusers", "peft", "transformers"):
         require_package(package, "models")
+    _check(request)
+    if not PartialState(cpu=request.device == "cpu").is_main_process:
+        progress_bar = _no_bar
     if request.stage == "mini":
         from rass_bench.train.mini import train_mini
 
         return train_mini(request, progress_bar)
-    _check(request)
     recipe = RECIPES[request.size]
     extent = _extent(request, recipe)
     with progress_bar(request.stage, extent.steps) as advance:
@@ -126,6 +140,7 @@ def carry_out(request: TrainRequest, progress_bar: ProgressBar) -> Path:
 def run_stage(request: TrainRequest, recipe: Recipe, extent: Extent, advance: Advance) -> Path:
     """One of the four stages, from weights to weights."""
     training = Training(
+        size=request.size,
         photos=request.photos,
         preset=_preset(request.degrade or "rass"),
         crop=extent.crop,
@@ -135,10 +150,10 @@ def run_stage(request: TrainRequest, recipe: Recipe, extent: Extent, advance: Ad
         gradient_checkpointing=request.gradient_checkpointing,
         advance=advance,
     )
-    weights = request.weights or ""
+    weights, space = request.weights or "", training.space
     match request.stage:
         case "vae":
-            return train_vae(RassConfig.mini(training.space.name), training)
+            return train_vae(RassConfig.mini(space.name), training)
         case "unet":
             return train_unet(weights, training)
         case "scr":
@@ -187,27 +202,42 @@ def _train_segmenter(request: TrainRequest, extent: Extent, advance: Advance) ->
 
 
 def _check(request: TrainRequest) -> None:
-    """Refuse what the stage would ignore."""
-    stage, taken = request.stage, _TAKEN[request.stage]
-    told = {
-        "--weights": request.weights is not None and not taken["weights"],
-        "--degrade": request.degrade is not None and not taken["degrade"],
-        "--model": request.model is not None and stage != "segmenter",
-        "--learning-rate": request.learning_rate is not None and stage != "segmenter",
-        "--distillation": request.distillation is not None and stage != "scr",
-        "--perceptual": request.perceptual is not None and stage != "scr",
-        "--scl": request.scl is not None and stage != "scr",
-        "--tagger": request.tagger is not None and stage != "rass",
-    }
-    for option, out_of_place in told.items():
-        if out_of_place:
-            raise UserError(f"{stage} takes no {option}", option, "Leave it out.")
-    if taken["weights"] and request.weights is None:
+    """Refuse what the stage would ignore, and what no training can have, before any is begun."""
+    stage = request.stage
+    for name, stages in _TAKEN_BY.items():
+        if getattr(request, name) is not None and stage not in stages:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(
+                f"{stage} takes no {option}", option, f"Leave it out; {', '.join(stages)} may."
+            )
+    if stage == "mini" and request.size != "mini":
+        raise UserError(f"train mini of size {request.size}", "--size", "Leave it out.")
+    if stage in _TAKEN_BY["weights"] and request.weights is None:
         raise UserError(
             f"{stage} needs weights to begin with",
             "--weights",
             "Give official:DIR, or the weights.safetensors of the stage before: vae, unet, scr, "
             "rass.",
+        )
+    if request.tagger is not None and not is_tagger(request.tagger):
+        raise UserError(
+            f"tagger {request.tagger!r}", "--tagger", f"Choose {RAM}, {LABELS} or {FIXED}WORDS."
+        )
+    _check_device(request)
+
+
+def _check_device(request: TrainRequest) -> None:
+    if request.device not in ("cpu", "cuda"):
+        raise UserError(f"device {request.device!r}", "--device", "Choose cpu or cuda.")
+    if request.device == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "PyTorch sees no GPU here", "--device cuda", "Use --device cpu, or check the driver."
+        )
+    if request.device == "cpu" and request.precision == "fp16":
+        raise UserError(
+            "16-bit floats (fp16) train on GPUs alone",
+            "--precision fp16",
+            "Choose fp32 or bf16 on a CPU.",
         )
 
 
@@ -228,16 +258,16 @@ def _extent(request: TrainRequest, recipe: Recipe) -> Extent:
     extent = Extent(
         request.steps or told.steps, request.batch or told.batch, request.crop or told.crop
     )
-    if extent.crop % 32:
+    if extent.crop % 32 or not 32 <= extent.crop <= MAX_CROP:
         raise UserError(
-            f"crops of {extent.crop} pixels", "--crop", "Choose a multiple of 32, the last stride."
+            f"crops of {extent.crop} pixels",
+            "--crop",
+            f"Choose a multiple of 32, the last stride, up to {MAX_CROP}.",
         )
     return extent
 
 
 def _loop(request: TrainRequest, extent: Extent) -> LoopSettings:
-    if request.device not in ("cpu", "cuda"):
-        raise UserError(f"device {request.device!r}", "--device", "cpu or cuda.")
     return LoopSettings(
         steps=extent.steps,
         seed=request.seed,
@@ -249,6 +279,13 @@ def _loop(request: TrainRequest, extent: Extent) -> LoopSettings:
         checkpoint_every=request.checkpoint_every,
         pictures_every=request.pictures_every,
     )
+
+
+@contextmanager
+def _no_bar(title: str, steps: int) -> Iterator[Advance]:
+    """For all processes but the first, which share its terminal."""
+    del title, steps
+    yield lambda steps, note: None
 
 
 def _preset(name: str) -> Preset:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 from torch import Tensor
 
 from rass_bench.data.dataset import Dataset
@@ -32,12 +33,13 @@ from rass_bench.models.rass.scr import ScrNetwork
 from rass_bench.models.rass.weights import RassWeights, save_weights
 from rass_bench.train.augment import Augmentation
 from rass_bench.train.crops import CropStream
-from rass_bench.train.loop import Advance, LoopSettings, train
+from rass_bench.train.loop import Advance, LoopSettings, device_of, train
 from rass_bench.train.prior import DenoiserStage, VaeStage, latent_scaling
 from rass_bench.train.prompts import classes_present
 from rass_bench.train.rass import RassStage
 from rass_bench.train.rass_init import initialise_head
 from rass_bench.train.rass_optimizer import Rates, make_trainable
+from rass_bench.train.recipes import RECIPES
 from rass_bench.train.record import write_record
 from rass_bench.train.scr import ScrSettings, ScrStage
 from rass_bench.train.stage import Stage
@@ -53,6 +55,7 @@ class Training:
     """What every stage is told.
 
     Attributes:
+        size: whose recipe this is; weights of another size with a recipe are refused.
         photos: labelled and clean.
         preset: how they are degraded online; the prior's stages leave them clean.
         crop: side of the crops.
@@ -63,6 +66,7 @@ class Training:
         advance: told of steps done.
     """
 
+    size: str
     photos: Dataset
     preset: Preset
     crop: int
@@ -102,8 +106,10 @@ def train_vae(config: RassConfig, training: Training) -> Path:
     with _seeded(training.loop.seed):
         network = ScrNetwork(config)
     stage = VaeStage(network, training.loop.steps)
+    if training.gradient_checkpointing:
+        network.vae.enable_gradient_checkpointing()
     stream = _stream(training, config, None)
-    _run(stage, stream, training)
+    _run(stage, stream, training, None)
     batches = list(stream.batches(training.loop.batch, 0, SCALING_BATCHES, workers=0))
     scaling = latent_scaling(network.cpu().eval(), batches)
     config = dataclasses.replace(config, vae=dataclasses.replace(config.vae, scaling=scaling))
@@ -124,13 +130,14 @@ def train_unet(weights: str, training: Training) -> Path:
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_prior(weights)
+    _check_size(start.config, training)
     network = _filled(start)
     tokenizer = build_tokenizer(start.config, start, weights)
     stage = DenoiserStage(network, tokenizer, training.space.names, training.loop.steps)
     if training.gradient_checkpointing:
         network.unet.enable_gradient_checkpointing()
     stream = _stream(training, start.config, None)
-    _run(stage, stream, training)
+    _run(stage, stream, training, start)
     result = _Result(start.config, {}, network.state_dict(), start)
     return _save(result, stage, stream, training)
 
@@ -151,15 +158,16 @@ def train_scr(weights: str, settings: ScrSettings, training: Training) -> Path:
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_prior(weights)
+    _check_size(start.config, training)
     network = _filled(start)
     tokenizer = build_tokenizer(start.config, start, weights)
-    with _seeded(training.loop.seed):
-        stage = ScrStage(network, tokenizer, training.space, settings)
-    if training.gradient_checkpointing:
+    if training.gradient_checkpointing:  # before the critic becomes a copy of the UNet
         network.unet.enable_gradient_checkpointing()
         network.vae.enable_gradient_checkpointing()
+    with _seeded(training.loop.seed):
+        stage = ScrStage(network, tokenizer, training.space, settings)
     stream = _stream(training, start.config, training.preset)
-    _run(stage, stream, training)
+    _run(stage, stream, training, start)
     merged = merge_lora(network.state_dict(), settings.lora.scaling)
     return _save(_Result(start.config, {}, merged, start), stage, stream, training)
 
@@ -181,6 +189,7 @@ def train_rass(weights: str, rates: Rates, training: Training, tagger: str | Non
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_weights(weights, Part.SCR, tagger=tagger, tags=None)
+    _check_size(start.config, training)
     if (tagger or start.config.tagger) == FIXED:
         tagger = FIXED + ", ".join(classes_present(training.photos))
     space = training.space
@@ -194,17 +203,16 @@ def train_rass(weights: str, rates: Rates, training: Training, tagger: str | Non
         network = _begin_rass(config, start.scr)
     if training.gradient_checkpointing:
         network.unet.enable_gradient_checkpointing()
-    device = torch.device("cpu" if training.loop.cpu else "cuda")
     stage = RassStage(
         network,
         PromptEncoder(network.text_encoder, build_tokenizer(config, start, weights)),
-        build_tagger(config, start, device, weights),
+        build_tagger(config, start, device_of(training.loop), weights),
         space=space,
         rates=rates,
         steps=training.loop.steps,
     )
     stream = _stream(training, config, training.preset)
-    _run(stage, stream, training)
+    _run(stage, stream, training, start)
     result = _Result(config, network.state_dict(), start.scr, start)
     return _save(result, stage, stream, training)
 
@@ -239,6 +247,16 @@ def _begin_rass(config: RassConfig, scr: Mapping[str, Tensor]) -> RassNetwork:
     return network
 
 
+def _check_size(config: RassConfig, training: Training) -> None:
+    """One size's recipe ruins the other's weights: its rates are a hundred times higher."""
+    if config.size in RECIPES and config.size != training.size:
+        raise UserError(
+            f"weights of size {config.size} under the recipe of {training.size}",
+            "--size",
+            f"Give --size {config.size}.",
+        )
+
+
 def _filled(start: RassWeights) -> ScrNetwork:
     network = ScrNetwork(start.config)
     load_strictly(network, start.scr, "--weights")
@@ -250,12 +268,13 @@ def _stream(training: Training, config: RassConfig, preset: Preset | None) -> Cr
     return CropStream(training.photos, sizes, preset, training.loop.seed)
 
 
-def _run(stage: Stage, stream: CropStream, training: Training) -> None:
+def _run(stage: Stage, stream: CropStream, training: Training, start: RassWeights | None) -> None:
     train(
         stage,
         stream,
         training.loop,
         training.out,
+        start=None if start is None else start.sha256,
         resume=training.resume,
         advance=training.advance,
     )
@@ -279,7 +298,20 @@ class _Result:
 
 
 def _save(result: _Result, stage: Stage, stream: CropStream, training: Training) -> Path:
-    """Write weights in half precision, and the record of how they came about."""
+    """Write weights in half precision, and the record of how they came about.
+
+    Of several processes the first one writes, and the others wait for it.
+    """
+    path = training.out / WEIGHTS
+    with PartialState().main_process_first():
+        if PartialState().is_main_process:
+            _write(result, stage, stream, training.loop, path)
+    return path
+
+
+def _write(
+    result: _Result, stage: Stage, stream: CropStream, loop: LoopSettings, path: Path
+) -> None:
     start = result.start
     weights = RassWeights(
         config=result.config,
@@ -291,17 +323,15 @@ def _save(result: _Result, stage: Stage, stream: CropStream, training: Training)
         sources={} if start is None else {"start": start.sha256},
         sha256="",
     )
-    path = training.out / WEIGHTS
     save_weights(weights, path)
     write_record(
         stage,
         stream,
-        training.loop,
+        loop,
         path,
         size=result.config.size,
         start=None if start is None else start.sha256,
     )
-    return path
 
 
 def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ _ZIP = b"PK\x03\x04"
 _LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 """A pickle of the number that opens what torch.save wrote before version 1.6 (serialization.py)."""
 
-_UNREADABLE = (
+UNREADABLE = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
     struct.error,
@@ -59,7 +59,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
     check_weights_file(path)
     try:
         content = _reader_of(path)(path)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _refusal(error, path) from None
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise UserError(
