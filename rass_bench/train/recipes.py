@@ -60,10 +60,10 @@ SD21 = Recipe(
 """RASS as the official configuration has it; SCR as OSEDiff trains, whose recipe it builds on."""
 
 MINI = Recipe(
-    vae=Extent(steps=1600, batch=8, crop=64),
-    unet=Extent(steps=600, batch=8, crop=192),
-    scr=Extent(steps=600, batch=4, crop=128),
-    rass=Extent(steps=2500, batch=4, crop=192),
+    vae=Extent(steps=1000, batch=8, crop=64),
+    unet=Extent(steps=400, batch=8, crop=128),
+    scr=Extent(steps=500, batch=4, crop=128),
+    rass=Extent(steps=1300, batch=4, crop=192),
     segmenter=Extent(steps=4500, batch=4, crop=192),
     scr_settings=ScrSettings(
         lora=LoraConfig(rank=4),

@@ -34,7 +34,7 @@ from rass_bench.models.rass.weights import RassWeights, save_weights
 from rass_bench.train.augment import Augmentation
 from rass_bench.train.crops import CropStream
 from rass_bench.train.loop import Advance, LoopSettings, device_of, train
-from rass_bench.train.prior import DenoiserStage, VaeStage, latent_scaling
+from rass_bench.train.prior import DenoiserStage, VaeStage, draw_vae, latent_scaling
 from rass_bench.train.prompts import classes_present
 from rass_bench.train.rass import RassStage
 from rass_bench.train.rass_init import initialise_head
@@ -105,6 +105,7 @@ def train_vae(config: RassConfig, training: Training) -> Path:
     """
     with _seeded(training.loop.seed):
         network = ScrNetwork(config)
+        draw_vae(network.vae)
     stage = VaeStage(network, training.loop.steps)
     if training.gradient_checkpointing:
         network.vae.enable_gradient_checkpointing()
