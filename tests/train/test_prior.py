@@ -1,0 +1,144 @@
+"""The prior's stages: an autoencoder that learns to reconstruct, a denoiser in its latents."""
+
+import dataclasses
+import itertools
+
+import pytest
+import torch
+
+from rass_bench.models.rass.network import encode
+from rass_bench.train.crops import Batch
+from rass_bench.train.prior import KL_WEIGHT, DenoiserStage, VaeStage, latent_scaling
+from tests.train.toys import ADE, batch_of, config_of, scr_network, tokenizer_of
+
+
+def steps_of(stage, batch, steps):
+    """The first and the last total loss of a few steps on one batch."""
+    groups = [{"params": one.parameters, "lr": one.learning_rate} for one in stage.groups()]
+    optimizer = torch.optim.AdamW(groups)
+    losses = []
+    for step in range(steps):
+        torch.manual_seed(step % 2)
+        loss = sum(stage(batch).values())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+def learning(stage):
+    return {name.split(".")[1] for name, one in stage.named_parameters() if one.requires_grad}
+
+
+def test_the_autoencoder_alone_learns_and_reconstructs_better():
+    stage, batch = VaeStage(scr_network(), steps=15), batch_of()
+    assert learning(stage) == {"vae"}
+    losses = steps_of(stage, batch, 15)
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_autoencoders_terms_are_l1_and_the_divergence_from_a_normal_distribution():
+    stage, batch = VaeStage(scr_network(), steps=10), batch_of()
+    torch.manual_seed(4)
+    terms = stage(batch)
+    pixels = batch.clean * 2 - 1
+    posterior = encode(stage.network.vae, pixels)
+    torch.manual_seed(4)
+    noise = torch.randn_like(posterior.mean)
+    latent = posterior.mean + noise * (posterior.log_variance / 2).exp()
+    decoded = stage.network.vae.decode(latent, return_dict=False)[0]
+    assert float(terms["reconstruction"]) == pytest.approx(float((decoded - pixels).abs().mean()))
+    own = torch.distributions.Normal(posterior.mean, (posterior.log_variance / 2).exp())
+    divergence = torch.distributions.kl_divergence(own, torch.distributions.Normal(0.0, 1.0))
+    assert float(terms["kl"]) == pytest.approx(KL_WEIGHT * float(divergence.mean()), rel=1e-4)
+
+
+def test_the_denoiser_and_the_text_encoder_learn():
+    config = config_of()
+    stage = DenoiserStage(scr_network(), tokenizer_of(config), ADE.names, steps=16)
+    assert learning(stage) == {"unet", "text_encoder"}
+    losses = steps_of(stage, batch_of(), 16)
+    assert sum(losses[-2:]) < 0.95 * sum(losses[:2])
+    assert stage.network.vae.encoder.conv_in.weight.grad is None
+
+
+def test_a_tenth_of_the_prompts_is_dropped():
+    config, asked = config_of(), []
+    tokenizer = tokenizer_of(config)
+
+    def recording(texts):
+        asked.extend(texts)
+        return tokenizer(texts)
+
+    stage = DenoiserStage(scr_network(), recording, ADE.names, steps=1)
+    stage.network.unet.forward = lambda noisy, *args, **named: (noisy,)
+    batch = batch_of(count=40, side=32)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for _ in range(10):
+            stage(batch)
+    assert set(asked) == {"", f"{ADE.names[4]}  {ADE.names[2]}"}
+    assert 10 <= asked.count("") <= 72  # 40 of 400, five sigma 30
+
+
+def test_both_schedules_rise_and_fall():
+    for stage in (
+        VaeStage(scr_network(), 100),
+        DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE.names, 100),
+    ):
+        rates = [stage.rate(step) for step in range(100)]
+        top = rates.index(max(rates))
+        assert max(rates) == 1 and top in (4, 5)
+        assert all(a < b for a, b in itertools.pairwise(rates[:5]))
+        assert all(a >= b for a, b in itertools.pairwise(rates[top:]))
+        assert 0 < rates[-1] < 0.01
+
+
+def test_the_scaling_brings_latents_to_unit_deviation():
+    network, batches = scr_network(), [batch_of(seed=seed) for seed in range(3)]
+    scaling = latent_scaling(network, batches)
+    with torch.no_grad():
+        latents = [encode(network.vae, one.clean * 2 - 1).mean * scaling for one in batches]
+    assert float(torch.cat(latents).std()) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_denoiser_works_in_scaled_latents():
+    """What the UNet is given has unit deviation at the first timesteps, whatever the VAE's."""
+    config, seen = config_of(), []
+    batch = batch_of(count=8)
+    scaling = latent_scaling(scr_network(), [batch])
+    config = dataclasses.replace(config, vae=dataclasses.replace(config.vae, scaling=scaling))
+    network = scr_network(config)
+    # A posterior without spread.
+    with torch.no_grad():
+        network.vae.quant_conv.weight[4:].zero_()
+        network.vae.quant_conv.bias[4:].fill_(-30)
+    stage = DenoiserStage(network, tokenizer_of(config), ADE.names, steps=1)
+    network.unet.forward = lambda noisy, *args, **named: seen.append(noisy) or (noisy,)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        stage(batch)
+    # alpha^2 + sigma^2 = 1 for unit latents at every timestep.
+    assert float(seen[0].std()) == pytest.approx(1, abs=0.2)
+
+
+def test_pictures_show_crops_and_reconstructions():
+    stage, batch = VaeStage(scr_network(), 1), batch_of()
+    with torch.no_grad():
+        rows = stage.pictures(batch)
+    assert [[panel.title for panel in row.panels] for row in rows] == [
+        ["clean", "reconstructed"]
+    ] * 2
+    denoiser = DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE.names, 1)
+    assert not denoiser.pictures(batch)
+
+
+def test_degraded_photos_do_not_matter_to_a_prior():
+    stage, batch = VaeStage(scr_network(), 1), batch_of()
+    other = Batch(batch.clean, torch.zeros_like(batch.low_quality), batch.labels)
+    values = []
+    for one in (batch, other):
+        torch.manual_seed(0)
+        values.append(float(sum(stage(one).values())))
+    assert values[0] == values[1]
