@@ -5,11 +5,18 @@ import itertools
 
 import pytest
 import torch
+from diffusers.models.resnet import ResnetBlock2D
 
 from rass_bench.models.rass.network import encode
 from rass_bench.train.crops import Batch
-from rass_bench.train.prior import KL_WEIGHT, DenoiserStage, VaeStage, latent_scaling
-from tests.train.toys import ADE, batch_of, config_of, scr_network, tokenizer_of
+from rass_bench.train.prior import (
+    KL_WEIGHT,
+    DenoiserStage,
+    VaeStage,
+    draw_vae,
+    latent_scaling,
+)
+from tests.train.toys import ADE, batch_of, config_of, scr_network, seeded, tokenizer_of
 
 
 def steps_of(stage, batch, steps):
@@ -38,7 +45,7 @@ def test_the_autoencoder_alone_learns_and_reconstructs_better():
     assert losses[-1] < 0.9 * losses[0]
 
 
-def test_the_autoencoders_terms_are_l1_and_the_divergence_from_a_normal_distribution():
+def test_the_autoencoders_terms_are_errors_of_means_and_the_divergence_from_a_normal_one():
     stage, batch = VaeStage(scr_network(), steps=10), batch_of()
     torch.manual_seed(4)
     terms = stage(batch)
@@ -47,11 +54,29 @@ def test_the_autoencoders_terms_are_l1_and_the_divergence_from_a_normal_distribu
     torch.manual_seed(4)
     noise = torch.randn_like(posterior.mean)
     latent = posterior.mean + noise * (posterior.log_variance / 2).exp()
-    decoded = stage.network.vae.decode(latent, return_dict=False)[0]
-    assert float(terms["reconstruction"]) == pytest.approx(float((decoded - pixels).abs().mean()))
+    error = stage.network.vae.decode(latent, return_dict=False)[0] - pixels
+    means = [error.reshape(2, 3, 64 // c, c, 64 // c, c).mean((3, 5)) for c in (1, 4, 16)]
+    wanted = sum(float(one.detach().square().mean()) for one in means)
+    assert float(terms["reconstruction"]) == pytest.approx(wanted, rel=1e-4)
     own = torch.distributions.Normal(posterior.mean, (posterior.log_variance / 2).exp())
     divergence = torch.distributions.kl_divergence(own, torch.distributions.Normal(0.0, 1.0))
     assert float(terms["kl"]) == pytest.approx(KL_WEIGHT * float(divergence.mean()), rel=1e-4)
+
+
+def test_first_weights_let_photos_pass_into_a_narrow_posterior():
+    vae = scr_network().vae
+    seeded(lambda: draw_vae(vae))
+    branches = [one for one in vae.modules() if isinstance(one, ResnetBlock2D)]
+    assert len(branches) > 8
+    with torch.no_grad():
+        for branch in branches:
+            maps = torch.randn(1, branch.in_channels, 8, 8)
+            shortcut = branch.conv_shortcut or torch.nn.Identity()
+            torch.testing.assert_close(branch(maps, None), shortcut(maps))
+        posterior = encode(vae, batch_of().clean * 2 - 1)
+        decoded = vae.decode(posterior.mean, return_dict=False)[0]
+    assert (posterior.log_variance == -6).all()
+    assert 0.1 < float(decoded.std()) < 10
 
 
 def test_the_denoiser_and_the_text_encoder_learn():

@@ -206,7 +206,8 @@ def test_pictures_show_the_attention_beside_the_mask(stage):
 
 
 def test_pictures_of_an_ablation_show_the_attention_too():
-    rows = stage_of(scl=None, distillation=Distillation.OFF).pictures(batch_of())
+    with torch.no_grad():
+        rows = stage_of(scl=None, distillation=Distillation.OFF).pictures(batch_of())
     assert len(rows[0].panels) > 3
 
 
