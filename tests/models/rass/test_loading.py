@@ -583,7 +583,6 @@ def test_a_converted_file_is_called_safetensors(toy, tmp_path, name):
 
 def test_references_that_lead_nowhere(toy, tmp_path):
     for reference, words in [
-        (None, "rass needs weights"),
         ("", "a folder, not a weights file"),
         ("official:", "missing|was not found"),
         ("official:nowhere", "was not found"),
