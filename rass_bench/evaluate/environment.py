@@ -23,6 +23,7 @@ PACKAGES = (
     "transformers",
     "diffusers",
     "peft",
+    "accelerate",
     "timm",
     "spandrel",
     "onnxruntime",

@@ -19,7 +19,9 @@ from rass_bench.models.rass.taggers import FixedTagger
 from rass_bench.models.sizing import segment
 from tests.models.rass.toy import CONFIG, photo
 
-SPEC = ModelSpec("toy", "1", "toy", "CC0-1.0", label_space="ade20k-150", size_rule=size_rule(CONFIG))
+SPEC = ModelSpec(
+    "toy", "1", "toy", "CC0-1.0", label_space="ade20k-150", size_rule=size_rule(CONFIG)
+)
 CPU = torch.device("cpu")
 
 
