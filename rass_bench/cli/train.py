@@ -123,6 +123,15 @@ def train_command(
             help="segmenter: the highest. \\[default: the recipe's]", rich_help_panel=_SCALE
         ),
     ] = None,
+    short_side: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="segmenter: what photos are resized to in tests. "
+            "\\[default: the checkpoint's, or 256]",
+            rich_help_panel=_SCALE,
+        ),
+    ] = None,
     seed: SeedOption = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
@@ -205,6 +214,7 @@ def train_command(
         batch=batch,
         crop=crop,
         learning_rate=learning_rate,
+        short_side=short_side,
         seed=seed,
         resume=resume,
         precision=precision.value,

@@ -41,6 +41,7 @@ _TAKEN_BY = {
     "batch": _ONE_STAGE,
     "crop": _ONE_STAGE,
     "learning_rate": ("segmenter",),
+    "short_side": ("segmenter",),
     "distillation": ("scr",),
     "perceptual": ("scr",),
     "scl": ("scr",),
@@ -65,6 +66,7 @@ class TrainRequest:
         batch: crops a step and process.
         crop: side of the crops.
         learning_rate: a segmenter's.
+        short_side: that a segmenter's photos are tested at, and around which it is trained.
         seed: of everything random.
         resume: go on from the checkpoint in ``out``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
@@ -91,6 +93,7 @@ class TrainRequest:
     batch: int | None
     crop: int | None
     learning_rate: float | None
+    short_side: int | None
     seed: int
     resume: bool
     precision: str
@@ -193,6 +196,7 @@ def _train_segmenter(request: TrainRequest, extent: Extent, advance: Advance) ->
         preset=None if request.degrade is None else _preset(request.degrade),
         crop=extent.crop,
         learning_rate=request.learning_rate,
+        short_side=request.short_side,
         gradient_checkpointing=request.gradient_checkpointing,
         resume=request.resume,
         advance=advance,

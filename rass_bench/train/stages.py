@@ -28,7 +28,7 @@ from rass_bench.models.rass.loading import Part, open_prior, open_weights
 from rass_bench.models.rass.lora import merge_lora
 from rass_bench.models.rass.network import RassNetwork
 from rass_bench.models.rass.official import load_strictly
-from rass_bench.models.rass.prompt import PromptEncoder
+from rass_bench.models.rass.prompt import PromptEncoder, Tokenizer, WordTokenizer
 from rass_bench.models.rass.scr import ScrNetwork
 from rass_bench.models.rass.weights import RassWeights, save_weights
 from rass_bench.train.augment import Augmentation
@@ -133,7 +133,7 @@ def train_unet(weights: str, training: Training) -> Path:
     start = open_prior(weights)
     _check_size(start.config, training)
     network = _filled(start)
-    tokenizer = build_tokenizer(start.config, start, weights)
+    tokenizer = _tokenizer(start, weights, training.space)
     stage = DenoiserStage(network, tokenizer, training.space.names, training.loop.steps)
     if training.gradient_checkpointing:
         network.unet.enable_gradient_checkpointing()
@@ -161,7 +161,7 @@ def train_scr(weights: str, settings: ScrSettings, training: Training) -> Path:
     start = open_prior(weights)
     _check_size(start.config, training)
     network = _filled(start)
-    tokenizer = build_tokenizer(start.config, start, weights)
+    tokenizer = _tokenizer(start, weights, training.space)
     if training.gradient_checkpointing:  # before the critic becomes a copy of the UNet
         network.unet.enable_gradient_checkpointing()
         network.vae.enable_gradient_checkpointing()
@@ -200,13 +200,14 @@ def train_rass(weights: str, rates: Rates, training: Training, tagger: str | Non
         label_space=space.name,
         head=dataclasses.replace(start.config.head, classes=space.size),
     )
+    tokenizer = _tokenizer(start, weights, space)
     with _seeded(training.loop.seed):
         network = _begin_rass(config, start.scr)
     if training.gradient_checkpointing:
         network.unet.enable_gradient_checkpointing()
     stage = RassStage(
         network,
-        PromptEncoder(network.text_encoder, build_tokenizer(config, start, weights)),
+        PromptEncoder(network.text_encoder, tokenizer),
         build_tagger(config, start, device_of(training.loop), weights),
         space=space,
         rates=rates,
@@ -256,6 +257,20 @@ def _check_size(config: RassConfig, training: Training) -> None:
             "--size",
             f"Give --size {config.size}.",
         )
+
+
+def _tokenizer(start: RassWeights, weights: str, space: LabelSpace) -> Tokenizer:
+    """The prior's tokenizer, which must know the names of the classes that prompts are made of."""
+    tokenizer = build_tokenizer(start.config, start, weights)
+    unknown = tokenizer.unknown(space.names) if isinstance(tokenizer, WordTokenizer) else ()
+    if unknown:
+        raise UserError(
+            f"a text encoder without words for {len(unknown)} of {space.size} classes: "
+            f"{', '.join(unknown[:3])}{' ...' if len(unknown) > 3 else ''}",
+            weights,
+            f"Train vae and unet on a data set with the classes of {space.name} first.",
+        )
+    return tokenizer
 
 
 def _filled(start: RassWeights) -> ScrNetwork:
@@ -336,7 +351,16 @@ def _write(
 
 
 def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name: one.detach().cpu().half() if one.is_floating_point() else one.detach().cpu()
-        for name, one in tensors.items()
-    }
+    """In half precision; a weight beyond its range would become infinite in silence."""
+    halved = {}
+    for name, one in tensors.items():
+        halved[name] = one.detach().cpu()
+        if one.is_floating_point():
+            halved[name] = halved[name].half()
+            if not halved[name].isfinite().all():
+                raise UserError(
+                    f"{name} holds {float(one.abs().max()):g}, beyond the range of 16-bit floats",
+                    "training",
+                    "The training diverged: use a lower learning rate.",
+                )
+    return halved

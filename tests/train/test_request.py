@@ -67,6 +67,7 @@ VALUES = {
     "batch": 2,
     "crop": 64,
     "learning_rate": 1e-3,
+    "short_side": 64,
     "distillation": "csd",
     "perceptual": "off",
     "scl": "bce",
@@ -77,7 +78,7 @@ TAKES = {
     "unet": {"batch", "crop", "weights"},
     "scr": {"batch", "crop", "weights", "degrade", "distillation", "perceptual", "scl"},
     "rass": {"batch", "crop", "weights", "degrade", "tagger"},
-    "segmenter": {"batch", "crop", "model", "degrade", "learning_rate"},
+    "segmenter": {"batch", "crop", "model", "degrade", "learning_rate", "short_side"},
     "mini": set(),
 }
 

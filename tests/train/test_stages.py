@@ -202,8 +202,8 @@ def test_other_weights_to_begin_with_are_refused_on_resume(photos, chain):
 # Other classes
 
 
-def test_eleven_classes_of_another_label_space(tmp_path):
-    root = tmp_path / "data"
+def photos_of_camvid(root):
+    """Photos labelled with other classes."""
     photos_in(root, count=2)
     spec = yaml.safe_load((root / "dataset.yaml").read_text())
     spec |= {"label_space": "camvid-11", "label_encoding": "contiguous"}
@@ -211,13 +211,31 @@ def test_eleven_classes_of_another_label_space(tmp_path):
     for path in (root / "annotations/test").iterdir():
         raw = np.asarray(Image.open(path))
         Image.fromarray(np.where(raw == 0, 255, raw % 11).astype(np.uint8)).save(path)
-    photos = open_dataset(str(root))
+    return open_dataset(str(root))
+
+
+def test_eleven_classes_of_another_label_space(tmp_path):
+    photos = photos_of_camvid(tmp_path / "data")
     short = {"crop": 32, "steps": 1}
     vae = train_vae(config_of("camvid-11"), told(photos, tmp_path / "vae", **short))
     path = train_rass(str(vae), RATES, told(photos, tmp_path / "rass", **short))
     model = load_segmenter("rass", Runtime(weights=str(path)))
     assert model.spec.label_space == "camvid-11"
     assert segment(model, [photo(64, 64)])[0].max() < 11
+
+
+def test_a_prior_without_words_for_the_classes_is_refused(chain, tmp_path):
+    """Their names would all be the same unknown word to it."""
+    photos = photos_of_camvid(tmp_path / "data")
+    for train in (
+        train_unet,
+        lambda path, to: train_scr(path, SETTINGS, to),
+        lambda path, to: train_rass(path, RATES, to),
+    ):
+        with pytest.raises(UserError, match=r"without words for \d of 11 classes") as refused:
+            train(str(chain["scr"]), told(photos, tmp_path / "out"))
+        assert "pavement" in str(refused.value)
+        assert not (tmp_path / "out").exists()
 
 
 # The paper's code path
@@ -282,6 +300,15 @@ def test_the_other_sizes_recipe_is_refused(photos, chain, tmp_path):
     training = dataclasses.replace(told(photos, tmp_path / "out"), size="mini")
     with pytest.raises(UserError, match="weights of size sd21 under the recipe of mini"):
         train_scr(str(tmp_path / "w.safetensors"), SETTINGS, training)
+
+
+def test_a_weight_beyond_half_precision_is_told(photos, tmp_path, monkeypatch):
+    def diverged(network):
+        network.decoder.conv_out.bias.data.fill_(7e4)
+
+    monkeypatch.setattr("rass_bench.train.stages.draw_vae", diverged)
+    with pytest.raises(UserError, match=r"conv_out\.bias holds 70000"):
+        train_vae(config_of(), told(photos, tmp_path, steps=1))
 
 
 def test_the_other_seed_gives_other_weights(photos, chain, tmp_path):

@@ -36,6 +36,7 @@ NOTHING = dict.fromkeys(
         "batch",
         "crop",
         "learning_rate",
+        "short_side",
         "distillation",
         "perceptual",
         "scl",

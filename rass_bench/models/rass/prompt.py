@@ -223,6 +223,14 @@ class WordTokenizer:
         """Number of ids, the four special ones among them."""
         return len(self.vocabulary) + WORD_UNKNOWN + 1
 
+    def unknown(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Those texts of which a word is not known, in the order given."""
+        return tuple(
+            text
+            for text in texts
+            if any(word not in self.vocabulary for word in _split_words(text))
+        )
+
     def __call__(self, texts: Sequence[str]) -> torch.Tensor:
         """See :class:`Tokenizer`."""
         import torch

@@ -330,6 +330,11 @@ def test_a_word_is_the_same_however_its_accents_are_written():
     assert WordTokenizer(("café",), 4)(["cafe\u0301"]).tolist() == [[1, 4, 2, 0]]
 
 
+def test_texts_with_words_that_are_not_known_are_told():
+    asked = ("Wall", "chair of oak", "swivel-chair", "tree", "")
+    assert WORDS.unknown(asked) == ("chair of oak", "tree")
+
+
 def test_two_tokens_are_the_least():
     with pytest.raises(ValueError, match="no room"):
         WordTokenizer(("wall",), 1)
