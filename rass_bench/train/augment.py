@@ -24,6 +24,11 @@ HUE = 18
 """Ranges of the colour changes: grey levels, factors, and half degrees."""
 
 
+OFFICIAL_TENTHS = range(5, 21)
+"""Tenths of the test size that photos are resized to: half to twice (MIN_SIZE_TRAIN of the official
+Base-ADE20K configuration)."""
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """Sizes of the crops.
@@ -39,18 +44,17 @@ class Augmentation:
     max_long_side: int
 
     @classmethod
-    def of_side(cls, side: int, test_side: int) -> Augmentation:
-        """Half to twice the test size, in steps of a tenth, at most four times it.
+    def of_side(cls, side: int, test_side: int, tenths: range = OFFICIAL_TENTHS) -> Augmentation:
+        """Sizes around the test size, the long side at most four times it.
 
         At a test size of 512 these are the official sizes: 256, 307 .. 1024, at most 2048.
 
         Args:
             side: of the crop.
             test_side: the short side that the model is tested at.
+            tenths: of the test size, each a size of the photo's short side.
         """
-        return cls(
-            side, tuple(int(test_side * tenth / 10) for tenth in range(5, 21)), 4 * test_side
-        )
+        return cls(side, tuple(int(test_side * tenth / 10) for tenth in tenths), 4 * test_side)
 
 
 def augment(

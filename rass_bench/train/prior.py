@@ -5,6 +5,7 @@ Full size needs neither: Stable Diffusion is its prior.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -18,10 +19,11 @@ from rass_bench.models.rass.network import encode
 from rass_bench.models.rass.prompt import Tokenizer
 from rass_bench.models.rass.scr import ScrNetwork
 from rass_bench.pictures import PictureRow, photo_panel
+from rass_bench.train.attention import AttentionTaps, Place
 from rass_bench.train.crops import Batch
 from rass_bench.train.distillation import diffusion_loss, predict_noise
 from rass_bench.train.pixels import to_pixels
-from rass_bench.train.prompts import prompts_of
+from rass_bench.train.scl import SclConfig, prompt_targets, semantic_constrained_loss
 from rass_bench.train.stage import ParameterGroup, one_cycle
 
 SCALES = (1, 4, 16)
@@ -38,6 +40,10 @@ FIRST_LOG_VARIANCE = -6.0
 DROPPED_PROMPTS = 0.1
 """Share of photos whose prompt is left empty, so that guidance has something to start from (Ho and
 Salimans 2022, arXiv 2207.12598)."""
+
+GROUNDING = SclConfig(places=(Place.UP_32, Place.UP_16, Place.UP_8))
+"""L_SCL on all resolutions of the decoder. Captions by the billion teach Stable Diffusion where in
+a photo each word is; a prior that sees a few hundred photos is told."""
 
 LEARNING_RATE = 1e-3
 
@@ -101,7 +107,9 @@ class VaeStage(nn.Module):
 
 
 class DenoiserStage(nn.Module):
-    """UNet and text encoder learn to predict noise in the latents of clean crops (DDPM).
+    """UNet and text encoder learn to predict noise, and to look where the classes are.
+
+    DDPM in the latents of clean crops.
 
     Args:
         network: SCR's networks with a trained VAE, which is frozen.
@@ -126,21 +134,25 @@ class DenoiserStage(nn.Module):
         self._steps = steps
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Mean squared error of the predicted noise (Ho et al. 2020, arXiv 2006.11239, 14)."""
+        """Squared error of the predicted noise (Ho et al. 2020, arXiv 2006.11239, 14), L_SCL."""
         count = len(batch.clean)
         with torch.no_grad():
             posterior = encode(self.network.vae, batch.clean * 2 - 1)
             latent = posterior.draw(torch.randn_like(posterior.mean))
             latent = latent * self.network.config.vae.scaling
+        targets = prompt_targets(batch.labels, self._names, self._tokenizer)
         kept = torch.rand(count) >= DROPPED_PROMPTS
         prompts = [
-            prompt if keep else ""
-            for prompt, keep in zip(prompts_of(batch.labels, self._names), kept, strict=True)
+            prompt if keep else "" for prompt, keep in zip(targets.prompts, kept, strict=True)
         ]
         tokens = self._tokenizer(prompts).to(latent.device)
         context = self.network.text_encoder(input_ids=tokens).last_hidden_state
-        noise_loss = diffusion_loss(partial(predict_noise, self.network.unet), latent, context)
-        return {"noise": noise_loss}
+        with AttentionTaps(self.network.unet, GROUNDING.places) as maps:
+            noise_loss = diffusion_loss(partial(predict_noise, self.network.unet), latent, context)
+        # Nothing attends to a prompt that was left out.
+        masks = targets.masks * kept.to(targets.masks.device)[:, None, None, None]
+        told = dataclasses.replace(targets, masks=masks)
+        return {"noise": noise_loss, "scl": semantic_constrained_loss(maps, told, GROUNDING)}
 
     def groups(self) -> Sequence[ParameterGroup]:
         """See :class:`rass_bench.train.stage.Stage`."""
@@ -161,7 +173,11 @@ class DenoiserStage(nn.Module):
 
     def facts(self) -> Mapping[str, Any]:
         """See :class:`rass_bench.train.stage.Stage`."""
-        return {"dropped_prompts": DROPPED_PROMPTS, "learning_rate": LEARNING_RATE}
+        return {
+            "dropped_prompts": DROPPED_PROMPTS,
+            "learning_rate": LEARNING_RATE,
+            "scl": dataclasses.asdict(GROUNDING),
+        }
 
 
 def draw_vae(vae: Any) -> None:

@@ -147,6 +147,7 @@ def run_stage(request: TrainRequest, recipe: Recipe, extent: Extent, advance: Ad
         photos=request.photos,
         preset=_preset(request.degrade or "rass"),
         crop=extent.crop,
+        tenths=recipe.tenths,
         loop=_loop(request, extent),
         out=request.out,
         resume=request.resume,

@@ -59,6 +59,7 @@ class Training:
         photos: labelled and clean.
         preset: how they are degraded online; the prior's stages leave them clean.
         crop: side of the crops.
+        tenths: of the test size, to which photos are resized before they are cropped.
         loop: steps, seed, batch and so on.
         out: folder for weights, record, metrics and pictures.
         resume: go on where a training in ``out`` was stopped.
@@ -70,6 +71,7 @@ class Training:
     photos: Dataset
     preset: Preset
     crop: int
+    tenths: range
     loop: LoopSettings
     out: Path
     resume: bool = False
@@ -280,7 +282,7 @@ def _filled(start: RassWeights) -> ScrNetwork:
 
 
 def _stream(training: Training, config: RassConfig, preset: Preset | None) -> CropStream:
-    sizes = Augmentation.of_side(training.crop, config.short_side)
+    sizes = Augmentation.of_side(training.crop, config.short_side, training.tenths)
     return CropStream(training.photos, sizes, preset, training.loop.seed)
 
 

@@ -44,6 +44,7 @@ def told(photos, out, *, resume=False, advance=None, crop=64, **changes):
         photos=photos,
         preset=PRESETS.get("noise-3"),
         crop=crop,
+        tenths=range(8, 15),
         loop=LoopSettings(**{**loop, **changes}),
         out=out,
         resume=resume,
