@@ -58,13 +58,13 @@ def comparison_table(
         table.add_column(f"{_variant(metrics[0])}\nminus\nthe first", justify="right")
     table.add_column("fps", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    for record, difference in zip(records, (None, *behind_first), strict=True):
+    labels = _tell_apart(records)
+    for record, label, difference in zip(records, labels, (None, *behind_first), strict=True):
         cells = [_cell(name, record.metrics.get(name)) for name in metrics]
         if behind_first:
             cells.append(_difference_cell(metrics[0], difference))
         partial = "" if record.status == "complete" else "*"
-        label = Text(describe_run(record))
-        table.add_row(label, *cells, _fps(record), f"{record.scored}{partial}")
+        table.add_row(Text(label), *cells, _fps(record), f"{record.scored}{partial}")
     return table
 
 
@@ -118,6 +118,22 @@ def describe_run(record: RunRecord) -> str:
     if record.restorer is not None:
         lines.insert(1, f"{_short_name(record.restorer)} →")
     return "\n".join(lines)
+
+
+def _tell_apart(records: Sequence[RunRecord]) -> list[str]:
+    """What each run is, with revisions where several are described alike."""
+    labels = [describe_run(record) for record in records]
+    return [
+        label if labels.count(label) == 1 else f"{label}\n{_revisions(record)}"
+        for label, record in zip(labels, records, strict=True)
+    ]
+
+
+def _revisions(record: RunRecord) -> str:
+    """Of its models, without the choices that the names state."""
+    models = [record.restorer, record.model] if record.restorer else [record.model]
+    parts = [[part for part in model.revision.split("+") if "=" not in part] for model in models]
+    return " → ".join(map("+".join, parts))
 
 
 def _short_name(model: ModelFacts) -> str:

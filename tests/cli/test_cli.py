@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
+from rass_bench.cli.tables import comparison_table, describe_run
+from rass_bench.record import load_record
 from tests.builders import accept_interrupts, labelled_set, model_file
 
 COMMANDS = [
@@ -199,6 +202,25 @@ def test_compare_states_paired_differences_to_the_first_run(data, model, tmp_pat
     assert "+0.00" in words
     assert "-100.00" in words
     assert "no difference" not in done.stdout
+
+
+def test_runs_that_would_be_described_alike_are_told_apart_by_revision(data, model, tmp_path):
+    rass_bench("run", "-m", model, "-d", data, "--out", tmp_path / "a")
+    record = load_record(tmp_path / "a")
+    retrained = replace(record, model=replace(record.model, revision="retrained+option=value"))
+    restored = replace(record, restorer=retrained.model)
+    again = replace(restored, restorer=record.model)
+
+    def labels(*records):
+        table = comparison_table(records, ["aacc"], [None] * (len(records) - 1))
+        return [str(cell) for cell in table.columns[0].cells]
+
+    told, revision = describe_run(record), record.model.revision
+    assert labels(record, replace(record, protocol="ft"))[0] == told
+    assert labels(record, record) == [f"{told}\n{revision}"] * 2
+    assert labels(retrained, retrained)[0].endswith("+option=value\nretrained")
+    assert labels(again, again)[0].endswith(f"\n{revision} → {revision}")
+    assert labels(restored, again) == [describe_run(restored), describe_run(again)]
 
 
 @pytest.mark.parametrize(
