@@ -15,11 +15,13 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, mse_loss
 from torch.nn.init import normal_, orthogonal_, zeros_
 
-from rass_bench.models.rass.network import encode
+from rass_bench.labels import LabelSpace
+from rass_bench.models.rass.network import encode, run_unet
 from rass_bench.models.rass.prompt import Tokenizer
 from rass_bench.models.rass.scr import ScrNetwork
 from rass_bench.pictures import PictureRow, photo_panel
 from rass_bench.train.attention import AttentionTaps, Place
+from rass_bench.train.attention_pictures import largest_class_panels
 from rass_bench.train.crops import Batch
 from rass_bench.train.distillation import diffusion_loss, predict_noise
 from rass_bench.train.pixels import to_pixels
@@ -114,7 +116,7 @@ class DenoiserStage(nn.Module):
     Args:
         network: SCR's networks with a trained VAE, which is frozen.
         tokenizer: of the text encoder.
-        names: of the label space's classes; those in a crop are its prompt.
+        space: the classes, of which those in a crop are its prompt.
         steps: of the training.
     """
 
@@ -122,7 +124,7 @@ class DenoiserStage(nn.Module):
     clip_norm = 1.0
 
     def __init__(
-        self, network: ScrNetwork, tokenizer: Tokenizer, names: Sequence[str], steps: int
+        self, network: ScrNetwork, tokenizer: Tokenizer, space: LabelSpace, steps: int
     ) -> None:
         super().__init__()
         network.requires_grad_(False)
@@ -130,7 +132,7 @@ class DenoiserStage(nn.Module):
         network.text_encoder.requires_grad_(True)
         self.network = network
         self._tokenizer = tokenizer
-        self._names = tuple(names)
+        self._space = space
         self._steps = steps
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -140,13 +142,12 @@ class DenoiserStage(nn.Module):
             posterior = encode(self.network.vae, batch.clean * 2 - 1)
             latent = posterior.draw(torch.randn_like(posterior.mean))
             latent = latent * self.network.config.vae.scaling
-        targets = prompt_targets(batch.labels, self._names, self._tokenizer)
+        targets = prompt_targets(batch.labels, self._space.names, self._tokenizer)
         kept = torch.rand(count) >= DROPPED_PROMPTS
         prompts = [
             prompt if keep else "" for prompt, keep in zip(targets.prompts, kept, strict=True)
         ]
-        tokens = self._tokenizer(prompts).to(latent.device)
-        context = self.network.text_encoder(input_ids=tokens).last_hidden_state
+        context = self._context(prompts, latent.device)
         with AttentionTaps(self.network.unet, GROUNDING.places) as maps:
             noise_loss = diffusion_loss(partial(predict_noise, self.network.unet), latent, context)
         # Nothing attends to a prompt that was left out.
@@ -167,9 +168,21 @@ class DenoiserStage(nn.Module):
         """Nothing is phased in."""
 
     def pictures(self, batch: Batch) -> Sequence[PictureRow]:
-        """None: one denoising step shows nothing."""
-        del batch
-        return []
+        """Clean crop; the attention of its largest class beside the mask, without noise."""
+        config = self.network.config
+        targets = prompt_targets(batch.labels, self._space.names, self._tokenizer)
+        latent = encode(self.network.vae, batch.clean * 2 - 1).mean * config.vae.scaling
+        context = self._context(targets.prompts, latent.device)
+        with AttentionTaps(self.network.unet, GROUNDING.places) as maps:
+            run_unet(self.network.unet, latent, config.timestep, context)
+        photos = to_pixels(batch.clean)
+        attention = largest_class_panels(
+            photos, batch.labels, maps, targets, config=GROUNDING, space=self._space
+        )
+        return [
+            PictureRow((photo_panel("clean", photo), *panels))
+            for photo, panels in zip(photos, attention, strict=True)
+        ]
 
     def facts(self) -> Mapping[str, Any]:
         """See :class:`rass_bench.train.stage.Stage`."""
@@ -178,6 +191,11 @@ class DenoiserStage(nn.Module):
             "learning_rate": LEARNING_RATE,
             "scl": dataclasses.asdict(GROUNDING),
         }
+
+    def _context(self, prompts: Sequence[str], device: torch.device) -> Tensor:
+        tokens = self._tokenizer(prompts).to(device)
+        context: Tensor = self.network.text_encoder(input_ids=tokens).last_hidden_state
+        return context
 
 
 def draw_vae(vae: Any) -> None:

@@ -24,15 +24,15 @@ from rass_bench.models.rass.lora import add_lora
 from rass_bench.models.rass.network import encode, run_unet
 from rass_bench.models.rass.prompt import PromptEncoder, Tokenizer
 from rass_bench.models.rass.scr import ScrNetwork, clean_latent
-from rass_bench.pictures import PictureRow, attention_panels, photo_panel
+from rass_bench.pictures import PictureRow, photo_panel
 from rass_bench.train.attention import AttentionTaps
+from rass_bench.train.attention_pictures import largest_class_panels
 from rass_bench.train.crops import Batch
 from rass_bench.train.distillation import Distillation, build_distillation
 from rass_bench.train.perceptual import Perceptual, build_perceptual
 from rass_bench.train.pixels import to_pixels
 from rass_bench.train.scl import (
     SclConfig,
-    class_maps,
     prompt_targets,
     scl_weight,
     semantic_constrained_loss,
@@ -147,31 +147,27 @@ class ScrStage(nn.Module):
         context = self._prompts.encode(targets.prompts)
         with AttentionTaps(self.network.unet, config.places) as maps:
             _, restored = self._restore(batch.low_quality, context)
-        finest = class_maps(maps, targets, config)[min(maps)]
-        rows = []
-        for index, (degraded, again, clean) in enumerate(
-            zip(
-                to_pixels(batch.low_quality),
+        degraded = to_pixels(batch.low_quality)
+        attention = largest_class_panels(
+            degraded, batch.labels, maps, targets, config=config, space=self._space
+        )
+        return [
+            PictureRow(
+                (
+                    photo_panel("low quality", photo),
+                    photo_panel("restored", again),
+                    photo_panel("clean", clean),
+                    *panels,
+                )
+            )
+            for photo, again, clean, panels in zip(
+                degraded,
                 to_pixels(restored / 2 + 0.5),
                 to_pixels(batch.clean),
+                attention,
                 strict=True,
             )
-        ):
-            panels = [
-                photo_panel("low quality", degraded),
-                photo_panel("restored", again),
-                photo_panel("clean", clean),
-            ]
-            if targets.classes[index]:
-                panels += attention_panels(
-                    degraded,
-                    finest[index, 0].cpu().numpy(),
-                    batch.labels[index].byte().cpu().numpy(),
-                    targets.classes[index][0],
-                    self._space,
-                )
-            rows.append(PictureRow(tuple(panels)))
-        return rows
+        ]
 
     def facts(self) -> Mapping[str, Any]:
         """The settings, and which features and weights the perceptual loss took."""

@@ -136,7 +136,7 @@ def train_unet(weights: str, training: Training) -> Path:
     _check_size(start.config, training)
     network = _filled(start)
     tokenizer = _tokenizer(start, weights, training.space)
-    stage = DenoiserStage(network, tokenizer, training.space.names, training.loop.steps)
+    stage = DenoiserStage(network, tokenizer, training.space, training.loop.steps)
     if training.gradient_checkpointing:
         network.unet.enable_gradient_checkpointing()
     stream = _stream(training, start.config, None)

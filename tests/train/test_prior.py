@@ -81,7 +81,7 @@ def test_first_weights_let_photos_pass_into_a_narrow_posterior():
 
 def test_the_denoiser_and_the_text_encoder_learn():
     config = config_of()
-    stage = DenoiserStage(scr_network(), tokenizer_of(config), ADE.names, steps=16)
+    stage = DenoiserStage(scr_network(), tokenizer_of(config), ADE, steps=16)
     assert learning(stage) == {"unet", "text_encoder"}
     losses = steps_of(stage, batch_of(), 16)
     assert sum(losses[-2:]) < 0.95 * sum(losses[:2])
@@ -102,7 +102,7 @@ def prompts_given(stage):
 
 def test_a_tenth_of_the_prompts_is_dropped():
     tokenizer = tokenizer_of(config_of())
-    stage = DenoiserStage(scr_network(), tokenizer, ADE.names, steps=1)
+    stage = DenoiserStage(scr_network(), tokenizer, ADE, steps=1)
     given = prompts_given(stage)
     batch = batch_of(count=40, side=32)
     torch.manual_seed(0)
@@ -115,7 +115,7 @@ def test_a_tenth_of_the_prompts_is_dropped():
 
 
 def test_words_learn_to_attend_to_their_classes():
-    stage = DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE.names, steps=40)
+    stage = DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE, steps=40)
     optimizer = torch.optim.SGD(stage.groups()[0].parameters, lr=0.1)
     batch = batch_of()
     losses = []
@@ -131,7 +131,7 @@ def test_words_learn_to_attend_to_their_classes():
 
 def test_a_prompt_that_was_dropped_attends_to_nothing(monkeypatch):
     monkeypatch.setattr("rass_bench.train.prior.DROPPED_PROMPTS", 1.0)
-    stage = DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE.names, steps=1)
+    stage = DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE, steps=1)
     terms = stage(batch_of())
     assert float(terms["scl"]) == 0 < float(terms["noise"])
 
@@ -139,7 +139,7 @@ def test_a_prompt_that_was_dropped_attends_to_nothing(monkeypatch):
 def test_both_schedules_rise_and_fall():
     for stage in (
         VaeStage(scr_network(), 100),
-        DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE.names, 100),
+        DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE, 100),
     ):
         rates = [stage.rate(step) for step in range(100)]
         top = rates.index(max(rates))
@@ -168,7 +168,7 @@ def test_the_denoiser_works_in_scaled_latents():
     with torch.no_grad():
         network.vae.quant_conv.weight[4:].zero_()
         network.vae.quant_conv.bias[4:].fill_(-30)
-    stage = DenoiserStage(network, tokenizer_of(config), ADE.names, steps=1)
+    stage = DenoiserStage(network, tokenizer_of(config), ADE, steps=1)
     denoise = network.unet.forward
     network.unet.forward = lambda noisy, *args, **named: (
         seen.append(noisy) or denoise(noisy, *args, **named)
@@ -187,8 +187,21 @@ def test_pictures_show_crops_and_reconstructions():
     assert [[panel.title for panel in row.panels] for row in rows] == [
         ["clean", "reconstructed"]
     ] * 2
-    denoiser = DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE.names, 1)
-    assert not denoiser.pictures(batch)
+
+
+def test_pictures_show_where_the_denoiser_looks():
+    stage = DenoiserStage(scr_network(), tokenizer_of(config_of()), ADE, 1)
+    batch = batch_of()
+    batch.labels[1] = 255
+    with torch.no_grad():
+        first, second = stage.pictures(batch)
+    name = ADE.names[4]
+    assert [panel.title for panel in first.panels] == [
+        "clean",
+        f"attention of {name}",
+        f"mask of {name}",
+    ]
+    assert [panel.title for panel in second.panels] == ["clean"]
 
 
 def test_degraded_photos_do_not_matter_to_a_prior():
