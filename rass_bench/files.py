@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rass_bench.errors import UserError
+from rass_bench.errors import UserError, from_os_error
 
 
 def cache_dir() -> Path:
@@ -44,6 +46,40 @@ def write_bytes(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             error.filename = str(path)  # a failed write tells none, a failed open the temporary one
         raise
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same out of a folder, which is made when absent.
+
+    The folder itself is locked: nothing is left in it, and a kill frees it.
+
+    Raises:
+        UserError: another process is in it, or it cannot be made or opened.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise from_os_error(error, str(folder)) from error
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(
+            "another process is writing here",
+            str(folder),
+            "Wait until it has ended, or choose another folder.",
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from rass_bench.errors import UserError
 from rass_bench.files import (
+    alone_in,
     canonical_json,
     inside,
     read_json,
@@ -89,6 +90,38 @@ def test_a_kill_in_the_middle_of_many_writes_never_leaves_half_a_file(tmp_path):
     process.wait()
     process.stdout.close()
     assert path.read_bytes() in (b"a" * 300_000, b"b" * 300_000)
+
+
+def test_a_folder_is_one_process_own_until_it_ends(tmp_path):
+    folder = tmp_path / "new"
+    script = (
+        "import pathlib, sys\n"
+        "from rass_bench.files import alone_in\n"
+        "with alone_in(pathlib.Path(sys.argv[1])):\n"
+        "    print('in', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout.readline() == "in\n"
+    with pytest.raises(UserError, match="another process is writing here"), alone_in(folder):
+        pytest.fail("two processes in one folder")
+    other.kill()
+    other.wait()
+    with alone_in(folder):
+        assert not list(folder.iterdir())
+    with alone_in(folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file"), alone_in(tmp_path / "file"):
+        pytest.fail("inside a file")
 
 
 @pytest.mark.parametrize("hostile", ["../x", "/etc/passwd", "a/../../x"])

@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from rass_bench.errors import UserError, from_os_error
-from rass_bench.files import canonical_json, parse_json, write_bytes
+from rass_bench.files import canonical_json, parse_json, sha256_bytes, write_bytes
 from rass_bench.models.rass.checkpoint_file import UNREADABLE
+
+_HEAD = b"rass-bench training 1 "
+"""A checkpoint's first bytes; the SHA-256 of the rest and a line's end follow."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ def save_checkpoint(
     }
     stream = io.BytesIO()
     torch.save(content, stream)
+    written = stream.getvalue()
     try:
-        write_bytes(path, stream.getvalue())
+        write_bytes(path, _head(written) + written)
     except OSError as error:
         raise from_os_error(error, str(path)) from error
 
@@ -96,12 +100,14 @@ def load_checkpoint(
             "a training has been here before", str(path.parent), "Add --resume, or choose another."
         )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(_whole(path), map_location="cpu", weights_only=True)
         kept, told = content["network"], parse_json(content["described"])
         progress = Progress(**content["progress"])
     except (*UNREADABLE, OSError):
         raise UserError(
-            "no checkpoint of a training", str(path), "Delete it to start from the beginning."
+            "no checkpoint of a training, or a damaged one",
+            str(path),
+            "Restore it, or train into another --out.",
         ) from None
     wanted = parse_json(canonical_json(described))
     if told != wanted:
@@ -115,6 +121,23 @@ def load_checkpoint(
     if learning.scaler is not None and content["scaler"] is not None:
         learning.scaler.load_state_dict(content["scaler"])
     return progress
+
+
+def _head(content: bytes) -> bytes:
+    return _HEAD + sha256_bytes(content).encode() + b"\n"
+
+
+def _whole(path: Path) -> io.BytesIO:
+    """The content behind the head, whose hash must be right: PyTorch reads damaged tensors.
+
+    Raises:
+        ValueError: it is not.
+    """
+    written = path.read_bytes()
+    head, _, content = written.partition(b"\n")
+    if head + b"\n" != _head(content):
+        raise ValueError("the hash is wrong")
+    return io.BytesIO(content)
 
 
 def _changing(network: nn.Module) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from accelerate import Accelerator, PartialState
 from torch import nn
 
 from rass_bench.errors import UserError
+from rass_bench.files import alone_in
 from rass_bench.images import write_image
 from rass_bench.models.devices import set_threads
 from rass_bench.pictures import draw_grid
@@ -99,8 +100,9 @@ def train(
         advance: called after each step, and once for those of earlier runs.
 
     Raises:
-        UserError: a loss or gradient that is no number, a full GPU, unreadable photos, a
-            checkpoint of other settings, or one in ``out`` without ``resume``.
+        UserError: a loss or gradient that is no number, full memory, unreadable photos, a
+            checkpoint of other settings, one in ``out`` without ``resume``, or another training
+            in ``out``.
     """
     set_threads(settings.threads)
     accelerator = Accelerator(mixed_precision=settings.precision, cpu=settings.cpu)
@@ -112,10 +114,13 @@ def train(
         "start": start,
         "processes": accelerator.num_processes,
     }
-    progress = load_checkpoint(out / CHECKPOINT, trainer.learning, described, resume=resume)
-    if progress.step and accelerator.is_main_process:
-        advance(progress.step, "")
-    with _log(out, progress.step, accelerator) as log:
+    with ExitStack() as stack:
+        if accelerator.is_main_process:
+            stack.enter_context(alone_in(out))
+        progress = load_checkpoint(out / CHECKPOINT, trainer.learning, described, resume=resume)
+        if progress.step and accelerator.is_main_process:
+            advance(progress.step, "")
+        log = stack.enter_context(_log(out, progress.step, accelerator))
         started = time.monotonic() - progress.seconds
         batches = crops.batches(
             settings.batch,
@@ -170,9 +175,11 @@ class _Trainer:
             for name, value in values.items():
                 _check_finite(f"the term {name} of the loss", value, step)
             self._accelerator.backward(torch.stack(list(terms.values())).sum())
-        except torch.OutOfMemoryError:
+        except (MemoryError, RuntimeError) as error:
+            if not _memory_is_full(error):
+                raise
             raise UserError(
-                "the GPU's memory is full",
+                "the memory is full",
                 "training",
                 "Use a smaller --batch or --crop, --gradient-checkpointing, or 16-bit --precision.",
             ) from None
@@ -189,6 +196,12 @@ class _Trainer:
             loss=sum(values.values()),
             terms=values,
         )
+
+
+def _memory_is_full(error: Exception) -> bool:
+    """Whether a GPU or the machine has no memory left; PyTorch's CPU raises a bare RuntimeError."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
 
 
 def device_of(settings: LoopSettings) -> torch.device:

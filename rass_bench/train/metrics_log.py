@@ -46,8 +46,7 @@ class MetricsLog:
 
     After a kill and a resumption at step S the CSV reads as if nothing had happened, but for
     ``seconds``: rows from step S on, and a last line that was not written to its end, are dropped
-    when the log is opened. TensorBoard hides its own events from step S on. Earlier rows that
-    somebody removed stay missing.
+    when the log is opened. TensorBoard hides its own events from step S on.
 
     Args:
         folder: the training's folder.
@@ -55,7 +54,7 @@ class MetricsLog:
 
     Raises:
         UserError: the package tensorboard is absent, the folder cannot be written, or what is to
-            be continued is no ``metrics.csv``.
+            be continued is no ``metrics.csv`` with a row for every step before.
     """
 
     def __init__(self, folder: Path, resume_step: int = 0) -> None:
@@ -154,11 +153,16 @@ def _drop_rows_from(path: Path, step: int) -> tuple[str, ...] | None:
 
     A file without rows gets no header either: the first row decides on the terms.
     """
-    rows = read_metrics(path) if step > 0 and path.exists() else ()
-    kept = [row for row in rows if row.step < step]
-    if not kept:
+    if step == 0:
         write_bytes(path, b"")
         return None
+    kept = [row for row in read_metrics(path) if row.step < step]
+    if [row.step for row in kept] != list(range(step)):
+        raise UserError(
+            f"{len(kept)} rows where steps 0 to {step - 1} were made",
+            str(path),
+            "Restore the file, or train into another folder.",
+        )
     terms = tuple(kept[0].terms)
     write_bytes(path, "".join([_header(terms), *(_line(row, terms) for row in kept)]).encode())
     return terms

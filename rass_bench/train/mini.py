@@ -13,10 +13,11 @@ from accelerate import PartialState
 
 from rass_bench.data.spec import Layout
 from rass_bench.errors import UserError
-from rass_bench.files import read_json, sha256_file, write_bytes
+from rass_bench.files import sha256_file, write_bytes
 from rass_bench.models.rass.weights import load_weights, save_weights
+from rass_bench.train.loop import Precision
 from rass_bench.train.recipes import MINI, Extent
-from rass_bench.train.record import RECORD, card
+from rass_bench.train.record import RECORD, card, read_record
 from rass_bench.train.stages import WEIGHTS
 
 if TYPE_CHECKING:
@@ -43,39 +44,51 @@ def train_mini(request: TrainRequest, progress_bar: ProgressBar) -> Path:
     """
     from rass_bench.train.request import run_stage
 
-    weights = None
+    weights: Path | None = None
     for stage in STAGES:
         folder = request.out / stage
         told: Extent = getattr(MINI, stage)
         extent = told if request.steps is None else dataclasses.replace(told, steps=request.steps)
-        if not (request.resume and _is_done(request, folder, extent)):
-            part = dataclasses.replace(request, stage=stage, out=folder, weights=weights)
+        if not (request.resume and _is_done(request, folder, extent, weights)):
+            start = None if weights is None else str(weights)
+            part = dataclasses.replace(request, stage=stage, out=folder, weights=start)
             with progress_bar(stage, extent.steps) as advance:
                 run_stage(part, MINI, extent, advance)
-        weights = str(folder / WEIGHTS)
+        weights = folder / WEIGHTS
     if PartialState().is_main_process:
         _gather(request)
     return request.out / NAME
 
 
-def _is_done(request: TrainRequest, folder: Path, extent: Extent) -> bool:
-    """Whether a stage was finished with the same settings; its record is written last."""
-    path = folder / RECORD
-    if not path.is_file():
+def _is_done(request: TrainRequest, folder: Path, extent: Extent, start: Path | None) -> bool:
+    """Whether a stage was finished with the same settings; its record is written last.
+
+    Raises:
+        UserError: it was, with other settings, from another start, or its weights are not those
+            that it wrote.
+    """
+    if not (folder / RECORD).is_file():
         return False
-    record = read_json(path)
-    told = {
+    record = read_record(folder)
+    weights = folder / WEIGHTS
+    told: dict[str, object] = {
         "dataset": request.photos.spec.key,
         "split": request.photos.split.name,
         "seed": request.seed,
         "steps": extent.steps,
+        "batch": extent.batch * PartialState().num_processes,
+        "crop": extent.crop,
+        "precision": str(Precision[request.precision.upper()]),
+        "start_sha256": None if start is None else sha256_file(start),
+        "weights_sha256": sha256_file(weights) if weights.is_file() else "missing",
     }
     for name, value in told.items():
-        if record[name] != value:
+        found = getattr(record, name)
+        if found != value:
             raise UserError(
-                f"the finished stage's {name} is {record[name]!r}, not {value!r}",
+                f"the finished stage's {name} is {found!r}, not {value!r}",
                 str(folder),
-                "Give the same options as before, or another --out.",
+                "Give the same options as before, restore its files, or choose another --out.",
             )
     return True
 
@@ -85,7 +98,7 @@ def _gather(request: TrainRequest) -> None:
     out, folder = request.out, request.out / NAME
     path = folder / f"{NAME}.safetensors"
     beside = save_weights(load_weights(out / STAGES[-1] / WEIGHTS), path)
-    records = [read_json(out / stage / RECORD) for stage in STAGES]
+    records = [read_record(out / stage) for stage in STAGES]
     write_bytes(folder / "README.md", card(records, path, _command(request)).encode())
     names = (path.name, beside.name)
     sums = "".join(f"{sha256_file(folder / name)}  {name}\n" for name in names)

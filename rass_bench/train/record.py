@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -12,10 +12,11 @@ from typing import Any, cast
 from accelerate import PartialState
 from torch import nn
 
-from rass_bench.errors import from_os_error
+from rass_bench.errors import UserError, from_os_error
 from rass_bench.evaluate.environment import describe_environment
-from rass_bench.files import sha256_file, write_json
+from rass_bench.files import read_json, sha256_file, write_json
 from rass_bench.record import Environment
+from rass_bench.structure import build
 from rass_bench.train.crops import CropStream
 from rass_bench.train.loop import LoopSettings
 from rass_bench.train.metrics_log import METRICS_FILE, read_metrics
@@ -64,10 +65,10 @@ class TrainingRecord:
     seed: int
     batch: int
     precision: str
-    facts: Mapping[str, Any]
+    facts: dict[str, Any]
     parameters: int
     trainable: int
-    losses: Mapping[str, float]
+    losses: dict[str, float]
     seconds: float
     start_sha256: str | None
     weights_sha256: str
@@ -113,7 +114,7 @@ def write_record(
         seed=loop.seed,
         batch=loop.batch * PartialState().num_processes,
         precision=str(loop.precision),
-        facts=stage.facts(),
+        facts=dict(stage.facts()),
         parameters=sum(one.numel() for one in network.parameters()),
         trainable=sum(one.numel() for one in network.parameters() if one.requires_grad),
         losses={name: fmean(row.terms[name] for row in last) for name in last[0].terms},
@@ -129,28 +130,46 @@ def write_record(
         raise from_os_error(error, str(weights.parent)) from error
 
 
-def card(records: Sequence[Mapping[str, Any]], weights: Path, command: str) -> str:
+def read_record(folder: Path) -> TrainingRecord:
+    """Read a training's ``training.json``.
+
+    Raises:
+        UserError: it is missing or none.
+    """
+    path = folder / RECORD
+    try:
+        return build(TrainingRecord, read_json(path))
+    except ValueError as error:
+        raise UserError(
+            f"no record of a training: {error}",
+            str(path),
+            "Restore it, or remove the folder to train that stage again.",
+        ) from None
+
+
+def card(records: Sequence[TrainingRecord], weights: Path, command: str) -> str:
     """The README.md of weights that several stages made one after the other.
 
     Args:
-        records: contents of ``training.json``, first stage first.
+        records: of the stages, first one first.
         weights: the file.
         command: that trains it again.
     """
     last = records[-1]
-    environment = last["environment"]
-    commit = environment["git_commit"] or "unknown"
-    dirty = " with changes" if environment["git_dirty"] else ""
+    environment = last.environment
+    commit = environment.git_commit or "unknown"
+    dirty = " with changes" if environment.git_dirty else ""
     rows = "\n".join(
-        f"| {one['stage']} | {one['steps']:,} | {one['batch']} x {one['crop']} px "
-        f"| {one['degradation'] or 'none'} | {one['trainable']:,} | {one['seconds'] / 60:.1f} |"
+        f"| {one.stage} | {one.steps:,} | {one.batch} x {one.crop} px "
+        f"| {one.degradation or 'none'} | {one.trainable:,} | {one.seconds / 60:.1f} |"
         for one in records
     )
     versions = ", ".join(
-        f"{name} {environment['packages'][name]}"
+        f"{name} {environment.packages[name]}"
         for name in ("torch", "diffusers", "transformers", "peft")
-        if name in environment["packages"]
+        if name in environment.packages
     )
+    computed = "32-bit" if last.precision == "no" else last.precision
     return f"""---
 license: apache-2.0
 pipeline_tag: image-segmentation
@@ -167,13 +186,13 @@ score on rendered scenes says nothing about real photos.
 
 | | |
 |---|---|
-| data | {last["dataset"]} {last["split"]}, {last["photos"]} photos |
-| seed | {last["seed"]} |
-| weights | {weights.stat().st_size:,} bytes, 16-bit; computed in 32-bit |
+| data | {last.dataset} {last.split}, {last.photos} photos |
+| seed | {last.seed} |
+| weights | {weights.stat().st_size:,} bytes, 16-bit; trained in {computed} |
 | SHA-256 | `{sha256_file(weights)}` |
-| prompt | `{last["facts"]["tagger"]}` |
-| trained on | {environment["device"]}, {environment["threads"]} thread(s) |
-| made | {last["made"]}, commit {commit}{dirty}, {versions} |
+| prompt | `{last.facts["tagger"]}` |
+| trained on | {environment.device}, {environment.threads} thread(s) |
+| made | {last.made}, commit {commit}{dirty}, {versions} |
 
 Trained by
 

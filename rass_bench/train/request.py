@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,19 @@ OFF = "off"
 
 MAX_CROP = 4096
 """Side in pixels; a crop is held in memory many times over."""
+
+_LIMITS = {
+    "steps": (1, 10**9),
+    "batch": (1, 2**16),
+    "short_side": (32, MAX_CROP),
+    "seed": (0, 2**63 - 1),
+    "threads": (1, 1024),
+    "workers": (0, 256),
+}
+"""By option: its least and its greatest number, far beyond what makes sense."""
+
+_WRITTEN = ("checkpoint.pt", "metrics.csv", "weights.safetensors", "model.safetensors")
+"""What a training leaves in its folder."""
 
 _ONE_STAGE = ("vae", "unet", "scr", "rass", "segmenter")
 _TAKEN_BY = {
@@ -145,7 +159,7 @@ def run_stage(request: TrainRequest, recipe: Recipe, extent: Extent, advance: Ad
     training = Training(
         size=request.size,
         photos=request.photos,
-        preset=_preset(request.degrade or "rass"),
+        preset=_preset("rass" if request.degrade is None else request.degrade),
         crop=extent.crop,
         tenths=recipe.tenths,
         loop=_loop(request, extent),
@@ -228,7 +242,54 @@ def _check(request: TrainRequest) -> None:
         raise UserError(
             f"tagger {request.tagger!r}", "--tagger", f"Choose {RAM}, {LABELS} or {FIXED}WORDS."
         )
+    _check_numbers(request)
     _check_device(request)
+    _check_out(request)
+
+
+def _check_numbers(request: TrainRequest) -> None:
+    for name, (least, greatest) in _LIMITS.items():
+        value = getattr(request, name)
+        if value is not None and not least <= value <= greatest:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(
+                f"{option} {value}", option, f"Give a whole number from {least} to {greatest}."
+            )
+    rate = request.learning_rate
+    if rate is not None and not 0 < rate < math.inf:
+        raise UserError(f"a learning rate of {rate}", "--learning-rate", "Give a positive number.")
+
+
+def _check_out(request: TrainRequest) -> None:
+    """Refuse to write over what is trained on, what is begun with, or an earlier training."""
+    out = request.out.resolve()
+    if any(out.is_relative_to(one) for one in _folders(request.photos)):
+        raise UserError(
+            "the data set's photos lie there", str(request.out), "Choose another --out."
+        )
+    model = (request.model or "").removeprefix("transformers:")
+    starts = [Path(request.weights or "").resolve().parent, Path(model).resolve()]
+    if out in (starts[0] if request.weights else None, starts[1] if model else None):
+        raise UserError(
+            "the training would write over what it begins with",
+            str(request.out),
+            "Choose another --out.",
+        )
+    if request.resume:
+        return
+    for name in _WRITTEN:
+        if (request.out / name).exists():
+            raise UserError(
+                f"a training has been here before: {name}",
+                str(request.out),
+                "Add --resume, or choose another --out.",
+            )
+
+
+def _folders(photos: Dataset) -> set[Path]:
+    """Where a data set's photos and labels lie."""
+    files = [one for sample in photos.samples for one in (sample.image, sample.label) if one]
+    return {parent.resolve() for parent in {path.parent for path in files}}
 
 
 def _check_device(request: TrainRequest) -> None:

@@ -25,6 +25,7 @@ from rass_bench.metrics.segmentation import miou_gt_present
 from rass_bench.models.registry import Runtime
 from rass_bench.models.sizing import segment
 from rass_bench.models.transformers_segmenter import load_folder
+from rass_bench.train.half import halved
 
 if TYPE_CHECKING:
     from rass_bench.train.segmenter import TrainingRun
@@ -43,11 +44,15 @@ def save_segmenter(network: Any, space: LabelSpace, processor: dict[str, Any], o
         out: the folder.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or a weight is beyond the range of 16 bits.
     """
+    from transformers.utils import logging as transformers_logging
+
+    # Its bar would stand in logs, where nobody watches.
+    transformers_logging.disable_progress_bar()
     learned = {name for name, _ in network.named_parameters()}
     state = {
-        name: (value.half() if name in learned else value).detach().cpu().contiguous()
+        name: (halved(name, value) if name in learned else value.detach().cpu()).contiguous()
         for name, value in network.state_dict().items()
     }
     config = network.config.to_dict()

@@ -24,7 +24,7 @@ from rass_bench.errors import UserError
 from rass_bench.labels import LabelSpace
 from rass_bench.models.rass.config import FIXED, RassConfig
 from rass_bench.models.rass.entries import build_tagger, build_tokenizer
-from rass_bench.models.rass.loading import Part, open_prior, open_weights
+from rass_bench.models.rass.loading import Part, build_configured, open_prior, open_weights
 from rass_bench.models.rass.lora import merge_lora
 from rass_bench.models.rass.network import RassNetwork
 from rass_bench.models.rass.official import load_strictly
@@ -33,6 +33,7 @@ from rass_bench.models.rass.scr import ScrNetwork
 from rass_bench.models.rass.weights import RassWeights, save_weights
 from rass_bench.train.augment import Augmentation
 from rass_bench.train.crops import CropStream
+from rass_bench.train.half import halved
 from rass_bench.train.loop import Advance, LoopSettings, device_of, train
 from rass_bench.train.prior import DenoiserStage, VaeStage, draw_vae, latent_scaling
 from rass_bench.train.prompts import classes_present
@@ -133,8 +134,8 @@ def train_unet(weights: str, training: Training) -> Path:
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_prior(weights)
-    _check_size(start.config, training)
-    network = _filled(start)
+    _check_start(start, weights, training)
+    network = _filled(start, weights)
     tokenizer = _tokenizer(start, weights, training.space)
     stage = DenoiserStage(network, tokenizer, training.space, training.loop.steps)
     if training.gradient_checkpointing:
@@ -161,8 +162,8 @@ def train_scr(weights: str, settings: ScrSettings, training: Training) -> Path:
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_prior(weights)
-    _check_size(start.config, training)
-    network = _filled(start)
+    _check_start(start, weights, training)
+    network = _filled(start, weights)
     tokenizer = _tokenizer(start, weights, training.space)
     if training.gradient_checkpointing:  # before the critic becomes a copy of the UNet
         network.unet.enable_gradient_checkpointing()
@@ -192,9 +193,9 @@ def train_rass(weights: str, rates: Rates, training: Training, tagger: str | Non
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_weights(weights, Part.SCR, tagger=tagger, tags=None)
-    _check_size(start.config, training)
+    _check_start(start, weights, training)
     if (tagger or start.config.tagger) == FIXED:
-        tagger = FIXED + ", ".join(classes_present(training.photos))
+        tagger = FIXED + ", ".join(_classes_present(training.photos))
     space = training.space
     config = dataclasses.replace(
         start.config,
@@ -203,6 +204,8 @@ def train_rass(weights: str, rates: Rates, training: Training, tagger: str | Non
         head=dataclasses.replace(start.config.head, classes=space.size),
     )
     tokenizer = _tokenizer(start, weights, space)
+    _check_prompt(config, tokenizer)
+    _check_backbone(config, start.scr, weights)
     with _seeded(training.loop.seed):
         network = _begin_rass(config, start.scr)
     if training.gradient_checkpointing:
@@ -233,31 +236,70 @@ def _begin_rass(config: RassConfig, scr: Mapping[str, Tensor]) -> RassNetwork:
     """SCR's weights, fresh adapters and a fresh head."""
     network = RassNetwork(config)
     wanted = network.state_dict()
-    shared = {name: one for name, one in scr.items() if name in wanted}
-    missing = [
-        name
-        for name in wanted
-        if name.startswith(("unet.", "vae.", "text_encoder.")) and name not in shared
-    ]
-    if missing:
-        raise UserError(
-            f"SCR's weights lack {len(missing)} tensors, {min(missing)} first",
-            "--weights",
-            "Train SCR again, or convert the official files again.",
-        )
-    network.load_state_dict(shared, strict=False)
+    backbone = {name: one for name, one in scr.items() if name in wanted}
+    network.load_state_dict(backbone, strict=False)
     make_trainable(network)
     initialise_head(network)
     return network
 
 
-def _check_size(config: RassConfig, training: Training) -> None:
-    """One size's recipe ruins the other's weights: its rates are a hundred times higher."""
-    if config.size in RECIPES and config.size != training.size:
+def _check_backbone(config: RassConfig, scr: Mapping[str, Tensor], weights: str) -> None:
+    """SCR's weights must hold all that RASS takes from them, in the sizes that are told."""
+    wanted = build_configured(RassNetwork, config, weights).state_dict()
+    for name, empty in wanted.items():
+        if not name.startswith(("unet.", "vae.", "text_encoder.")):
+            continue
+        if name not in scr or scr[name].shape != empty.shape:
+            raise UserError(
+                f"SCR's weights lack {name} of shape {tuple(empty.shape)}",
+                weights,
+                "Train SCR again, or convert the official files again.",
+            )
+
+
+def _check_start(start: RassWeights, weights: str, training: Training) -> None:
+    """Refuse what a training would only show after hours, or never.
+
+    One size's recipe ruins the other's weights: its rates are a hundred times higher.
+    """
+    size = start.config.size
+    if size in RECIPES and size != training.size:
         raise UserError(
-            f"weights of size {config.size} under the recipe of {training.size}",
+            f"weights of size {size} under the recipe of {training.size}",
             "--size",
-            f"Give --size {config.size}.",
+            f"Give --size {size}.",
+        )
+    for name, tensor in start.scr.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise UserError(
+                f"{name} holds numbers that are not finite",
+                weights,
+                "Begin with the file that training or the conversion wrote.",
+            )
+
+
+def _classes_present(photos: Dataset) -> tuple[str, ...]:
+    """What the fixed prompt is made of; without any class there would be nothing to learn."""
+    names = classes_present(photos)
+    if not names:
+        raise UserError(
+            f"no pixel of {photos.spec.key} {photos.split.name} has a class",
+            "--dataset",
+            "Check its label maps and their encoding.",
+        )
+    return names
+
+
+def _check_prompt(config: RassConfig, tokenizer: Tokenizer) -> None:
+    """A fixed prompt must consist of words that the text encoder knows."""
+    if not config.tagger.startswith(FIXED) or not isinstance(tokenizer, WordTokenizer):
+        return
+    unknown = tokenizer.unknown(config.tagger.removeprefix(FIXED).split(","))
+    if unknown:
+        raise UserError(
+            f"the text encoder knows no {unknown[0].strip()!r}",
+            "--tagger",
+            "Use words of the class names that the prior was trained with.",
         )
 
 
@@ -275,9 +317,9 @@ def _tokenizer(start: RassWeights, weights: str, space: LabelSpace) -> Tokenizer
     return tokenizer
 
 
-def _filled(start: RassWeights) -> ScrNetwork:
-    network = ScrNetwork(start.config)
-    load_strictly(network, start.scr, "--weights")
+def _filled(start: RassWeights, weights: str) -> ScrNetwork:
+    network = build_configured(ScrNetwork, start.config, weights)
+    load_strictly(network, start.scr, weights)
     return network
 
 
@@ -333,8 +375,8 @@ def _write(
     start = result.start
     weights = RassWeights(
         config=result.config,
-        rass=_halved(result.rass),
-        scr=_halved(result.scr),
+        rass={name: halved(name, one) for name, one in result.rass.items()},
+        scr={name: halved(name, one) for name, one in result.scr.items()},
         ram={} if start is None else start.ram,
         tags=None if start is None else start.tags,
         tokenizer=None,
@@ -350,19 +392,3 @@ def _write(
         size=result.config.size,
         start=None if start is None else start.sha256,
     )
-
-
-def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """In half precision; a weight beyond its range would become infinite in silence."""
-    halved = {}
-    for name, one in tensors.items():
-        halved[name] = one.detach().cpu()
-        if one.is_floating_point():
-            halved[name] = halved[name].half()
-            if not halved[name].isfinite().all():
-                raise UserError(
-                    f"{name} holds {float(one.abs().max()):g}, beyond the range of 16-bit floats",
-                    "training",
-                    "The training diverged: use a lower learning rate.",
-                )
-    return halved

@@ -1,5 +1,8 @@
 """Checkpoints: all that changes comes back, and what is none is told."""
 
+import hashlib
+import io
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +11,7 @@ from torch import nn
 
 from rass_bench.errors import UserError
 from rass_bench.train.checkpoint import Learning, Progress, load_checkpoint, save_checkpoint
+from tests.train.tiny import content_of
 
 DESCRIBED = {"settings": {"steps": 5, "seed": 0}, "stage": {"rate": 0.1, "sizes": (1, 2)}}
 
@@ -51,7 +55,7 @@ def test_everything_that_changes_comes_back(saved):
 
 
 def test_what_is_frozen_is_not_kept(saved):
-    kept = torch.load(saved[0], weights_only=True)["network"]
+    kept = content_of(saved[0])["network"]
     assert {"1.weight", "1.bias", "2.running_mean"} <= kept.keys()
     assert not any(name.startswith("0.") for name in kept)
 
@@ -122,9 +126,30 @@ def test_any_other_file_is_refused(saved, content):
         load_checkpoint(path, learning(), DESCRIBED, resume=True)
 
 
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_a_byte_that_was_changed_is_noticed(saved, data):
+    """Also in a tensor's numbers, which PyTorch reads as they are."""
+    content = bytearray(saved[0].read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path = saved[0].with_name("changed.pt")
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="no checkpoint"):
+        load_checkpoint(path, learning(), DESCRIBED, resume=True)
+
+
 @pytest.mark.parametrize("content", [[1, 2], {}, {"network": {}}, torch.ones(()), "text"])
-def test_what_torch_saved_of_something_else_is_refused(tmp_path, content):
-    torch.save(content, tmp_path / "c.pt")
+@pytest.mark.parametrize("hashed", [True, False])
+def test_what_torch_saved_of_something_else_is_refused(tmp_path, content, hashed):
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    head = f"rass-bench training 1 {hashlib.sha256(stream.getvalue()).hexdigest()}\n".encode()
+    (tmp_path / "c.pt").write_bytes((head if hashed else b"") + stream.getvalue())
     with pytest.raises(UserError, match="no checkpoint"):
         load_checkpoint(tmp_path / "c.pt", learning(), DESCRIBED, resume=True)
 

@@ -144,6 +144,19 @@ def test_a_new_start_forgets_the_old_rows_and_their_terms(tmp_path):
     assert curves(tmp_path)["loss"] == [(0, 3.0)]
 
 
+@pytest.mark.parametrize("kept", [(), (0,), (1, 2), (0, 2), (0, 1, 1)])
+def test_a_row_that_somebody_removed_is_told(tmp_path, kept):
+    """What a training cost and came to is read from its rows."""
+    path = write_rows(tmp_path, [row_at(step) for step in range(3)])
+    head, *rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([head, *(rows[step] for step in kept)]))
+    with pytest.raises(UserError, match="rows where steps 0 to 2 were made"):
+        MetricsLog(tmp_path, resume_step=3)
+    path.unlink()
+    with pytest.raises(UserError, match=r"metrics\.csv"):
+        MetricsLog(tmp_path, resume_step=3)
+
+
 def test_a_loss_term_that_comes_or_goes_is_refused_and_not_written(tmp_path):
     path = write_rows(tmp_path, [row_at(0), row_at(1)])
     before = path.read_bytes()

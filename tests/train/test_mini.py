@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -144,8 +146,42 @@ def test_a_folder_in_use_is_refused(photos, whole):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"), [({"seed": 1}, "seed is 0, not 1"), ({"steps": 3}, "steps is 2, not 3")]
+    ("changes", "words"),
+    [
+        ({"seed": 1}, "seed is 0, not 1"),
+        ({"steps": 3}, "steps is 2, not 3"),
+        ({"precision": "bf16"}, "precision is 'no', not 'bf16'"),
+    ],
 )
 def test_finished_stages_of_other_settings_are_refused(photos, whole, changes, words):
     with pytest.raises(UserError, match=words):
         train(photos, whole[0].parent, Bars(), resume=True, **changes)
+
+
+def copied(whole, tmp_path):
+    return Path(shutil.copytree(whole[0].parent, tmp_path / "copy"))
+
+
+def test_weights_of_another_training_are_no_finished_stage(photos, whole, tmp_path):
+    out = copied(whole, tmp_path)
+    shutil.copy(out / "unet/weights.safetensors", out / "vae/weights.safetensors")
+    with pytest.raises(UserError, match="the finished stage's weights_sha256"):
+        train(photos, out, Bars(), resume=True)
+    (out / "vae/weights.safetensors").unlink()
+    with pytest.raises(UserError, match="not 'missing'"):
+        train(photos, out, Bars(), resume=True)
+
+
+def test_a_stage_that_began_with_other_weights_is_not_finished(photos, whole, tmp_path):
+    out = copied(whole, tmp_path)
+    record = json.loads((out / "scr/training.json").read_text())
+    (out / "scr/training.json").write_text(json.dumps({**record, "start_sha256": "0" * 64}))
+    with pytest.raises(UserError, match="the finished stage's start_sha256"):
+        train(photos, out, Bars(), resume=True)
+
+
+def test_stages_with_other_crops_are_refused(photos, whole, monkeypatch):
+    other = dataclasses.replace(SMALL, vae=Extent(steps=9, batch=1, crop=32))
+    monkeypatch.setattr(mini, "MINI", other)
+    with pytest.raises(UserError, match="crop is 64, not 32"):
+        train(photos, whole[0].parent, Bars(), resume=True)

@@ -1,6 +1,7 @@
 """What a user may ask of `train`: defaults by stage, and mistakes told by name."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -127,6 +128,63 @@ def test_an_unknown_device_is_refused(ask, device):
 @pytest.mark.parametrize("stage", ["vae", "mini", "segmenter"])
 def test_a_gpu_that_is_not_there_is_told_at_once(ask, stage):
     refuse(ask(stage, device="cuda"), "no GPU", "--device cpu")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("steps", 0),
+        ("steps", 10**30),
+        ("batch", 10**23),
+        ("seed", -1),
+        ("seed", 2**64),
+        ("threads", 10**12),
+        ("workers", 1000),
+        ("workers", -1),
+        ("learning_rate", 0.0),
+        ("learning_rate", -1.0),
+        ("learning_rate", math.inf),
+        ("learning_rate", math.nan),
+        ("short_side", 1),
+        ("short_side", 1_000_000),
+    ],
+)
+def test_numbers_that_no_training_has_are_refused(ask, option, value):
+    refuse(ask("segmenter", **{option: value}), "--" + option.replace("_", "-"))
+
+
+# Where it is written
+
+
+def test_a_data_sets_own_folders_are_not_written_to(ask, photos):
+    for folder in ("images/test", "images/test/more", "annotations/test"):
+        request = ask("vae", out=photos.root / folder)
+        with pytest.raises(UserError, match="the data set's photos lie there"):
+            carry_out(request, no_bar)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_a_training_begins_with_is_not_written_over(ask, tmp_path, resume):
+    (tmp_path / "start").mkdir()
+    requests = (
+        ask("unet", weights=str(tmp_path / "start/w.safetensors"), out=tmp_path / "start"),
+        ask("segmenter", model=f"transformers:{tmp_path / 'start'}", out=tmp_path / "x/../start"),
+    )
+    for request in requests:
+        with pytest.raises(UserError, match="write over what it begins with"):
+            carry_out(dataclasses.replace(request, resume=resume), no_bar)
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint.pt", "metrics.csv", "weights.safetensors", "model.safetensors"]
+)
+def test_an_earlier_training_is_not_written_over(ask, name):
+    request = ask("vae")
+    request.out.mkdir()
+    (request.out / name).write_text("kept")
+    with pytest.raises(UserError, match=f"been here before: {name}.*--resume"):
+        carry_out(request, no_bar)
+    assert (request.out / name).read_text() == "kept"
 
 
 def test_half_precision_that_cpus_do_not_have_is_told(ask):

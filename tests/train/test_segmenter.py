@@ -545,6 +545,12 @@ def test_what_is_no_transformers_model_is_refused(tiny, tmp_path, reference):
         train_segmenter(tiny, tmp_path, told(1), start=reference)
 
 
+def test_weights_beyond_half_precision_are_not_written(tiny, tmp_path):
+    with pytest.raises(UserError, match="beyond the range of 16-bit floats"):
+        train_segmenter(tiny, tmp_path / "out", told(1), crop=64, learning_rate=1e30)
+    assert not (tmp_path / "out/model.safetensors").exists()
+
+
 def test_a_batch_of_one_is_refused(tiny, tmp_path):
     with pytest.raises(UserError, match="At least 1 step of 2 crops"):
         train_segmenter(tiny, tmp_path, told(1, batch=1))

@@ -294,6 +294,56 @@ def test_weights_without_scr_are_refused(photos, chain, tmp_path):
             train(str(tmp_path / "alone.safetensors"), told(photos, tmp_path / "out"))
 
 
+def test_numbers_that_are_not_finite_are_refused_before_training(photos, chain, tmp_path):
+    weights = load_weights(chain["unet"])
+    name = "vae.decoder.conv_out.bias"
+    spoiled = {**weights.scr, name: torch.full_like(weights.scr[name], float("nan"))}
+    save_weights(dataclasses.replace(weights, scr=spoiled), tmp_path / "w.safetensors")
+    for train in (train_unet, lambda path, to: train_rass(path, RATES, to)):
+        with pytest.raises(UserError, match=r"conv_out\.bias holds numbers that are not finite"):
+            train(str(tmp_path / "w.safetensors"), told(photos, tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"heads": (5, 5, 5, 5)},
+        {"norm_groups": 7},
+        {"cross_attention_dim": 24},
+        {"block_out_channels": (32, 32, 64, 96)},
+        {"block_out_channels": (2**20, 2**20, 2**20, 2**20)},
+    ],
+)
+def test_a_configuration_that_does_not_fit_the_weights_is_refused(photos, chain, tmp_path, changes):
+    """Before memory is taken for what a stranger's file says."""
+    weights = load_weights(chain["scr"])
+    unet = dataclasses.replace(weights.config.unet, **changes)
+    config = dataclasses.replace(weights.config, unet=unet)
+    save_weights(dataclasses.replace(weights, config=config), tmp_path / "w.safetensors")
+    for train in (
+        lambda path, to: train_scr(path, SETTINGS, to),
+        lambda path, to: train_rass(path, RATES, to),
+    ):
+        with pytest.raises(UserError, match=r"w\.safetensors"):
+            train(str(tmp_path / "w.safetensors"), told(photos, tmp_path / "out"))
+
+
+def test_labels_without_any_class_are_refused(chain, tmp_path):
+    photos_in(tmp_path / "data", count=2)
+    for path in (tmp_path / "data/annotations/test").iterdir():
+        Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
+    photos = open_dataset(str(tmp_path / "data"))
+    with pytest.raises(UserError, match=r"no pixel of tiny@1\.0 test has a class"):
+        train_rass(str(chain["scr"]), RATES, told(photos, tmp_path / "out"))
+
+
+def test_a_prompt_of_unknown_words_is_refused(photos, chain, tmp_path):
+    with pytest.raises(UserError, match="knows no 'zebra'"):
+        train_rass(
+            str(chain["scr"]), RATES, told(photos, tmp_path / "out"), tagger="fixed:tree, zebra"
+        )
+
+
 def test_the_other_sizes_recipe_is_refused(photos, chain, tmp_path):
     weights = load_weights(chain["unet"])
     config = dataclasses.replace(weights.config, size="sd21")

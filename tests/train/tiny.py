@@ -5,6 +5,7 @@ other arguments say.
 """
 
 import argparse
+import io
 import os
 import signal
 from pathlib import Path
@@ -46,6 +47,12 @@ NOTHING = dict.fromkeys(
 """The options of a request that are left to the recipe."""
 
 
+def content_of(checkpoint):
+    """What PyTorch saved in a checkpoint, behind the line with its hash."""
+    content = checkpoint.read_bytes().partition(b"\n")[2]
+    return torch.load(io.BytesIO(content), weights_only=True)
+
+
 class TinyStage(nn.Module):
     """Restores by two convolutions. With noise it draws numbers and keeps running means."""
 
@@ -80,6 +87,8 @@ class TinyStage(nn.Module):
             terms["mse"] = terms["mse"] + (0 * self.network[0].weight.sum()).abs().sqrt()
         if len(self.steps_told) == 3 and self.spoil == "memory":
             raise torch.OutOfMemoryError("CUDA out of memory")
+        if len(self.steps_told) == 3 and self.spoil == "machine":
+            torch.empty(2**60)
         return terms
 
     def groups(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,8 +41,9 @@ class ColourFix(StrEnum):
     NONE = "none"
 
 
-MAX_LAYERS, MAX_LEVELS, MAX_SIZE = 256, 8, 2**20
-"""Far above what any network here has: layers of a part, levels of a network, any other size."""
+MAX_LAYERS, MAX_LEVELS, MAX_RANK, MAX_SIZE = 256, 8, 1024, 2**20
+"""Far above what any network here has: layers of a part, levels of a network, rank of adapters, any
+other size."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class VaeConfig:
 
     def __post_init__(self) -> None:
         _check_sizes(self)
+        if not 0 < self.scaling < math.inf:
+            raise ValueError(f"scaling is {self.scaling}, not a positive number")
         _check_groups(self.norm_groups)
 
 
@@ -172,6 +176,8 @@ class HeadConfig:
 
     def __post_init__(self) -> None:
         _check_sizes(self)
+        if self.queries < 1:
+            raise ValueError(f"queries is {self.queries}, not a whole number from 1")
 
 
 @dataclass(frozen=True)
@@ -188,8 +194,8 @@ class LoraConfig:
 
     def __post_init__(self) -> None:
         _check_sizes(self)
-        if self.rank < 1:
-            raise ValueError(f"rank is {self.rank}, not a whole number from 1")
+        if not 1 <= self.rank <= MAX_RANK:
+            raise ValueError(f"rank is {self.rank}, not within 1 and {MAX_RANK}")
 
     @property
     def scaling(self) -> float:
