@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "rass_bench"
 FLOORS = {
     "cli": 3,
+    "annotate": 2,
     "evaluate": 2,
     "train": 2,
     "models": 1,

@@ -1,0 +1,1 @@
+"""How people label real low-quality photos, and whether their labels hold."""

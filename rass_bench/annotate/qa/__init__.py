@@ -1,0 +1,1 @@
+"""Whether label maps hold: their shape, their agreement, their quality."""
