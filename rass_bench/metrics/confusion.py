@@ -63,10 +63,24 @@ def confusion_matrix(
             "scoring",
             "Store class ids as an 8-bit grey PNG.",
         )
-    joint = _joint_histogram(truth.reshape(-1), predicted.reshape(-1))
+    joint = joint_histogram(truth, predicted)
     _check_ids(joint[:, classes:].sum(axis=0), classes, "prediction")
     _check_ids(joint[classes:IGNORE].sum(axis=1), classes, "label map")
     return np.asarray(joint[:classes, :classes], dtype=np.int64)
+
+
+def joint_histogram(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Count the pixels of each pair of ids of two maps of one size, whatever the ids stand for.
+
+    Args:
+        first: uint8 (H, W).
+        second: uint8 (H, W).
+
+    Returns:
+        uint32 (256, 256); rows are the ids of ``first``, columns those of ``second``.
+    """
+    counts: NDArray[np.uint32] = _joint_histogram(first.reshape(-1), second.reshape(-1))
+    return counts
 
 
 @njit(cache=True, nogil=True)
