@@ -281,9 +281,9 @@ def test_a_pair_of_512_pixels_is_compared_in_milliseconds(street):
     compare(first, second, 150)
     seconds = []
     for _ in range(15):
-        start = time.perf_counter()
+        start = time.thread_time()
         compare(first, second, 150)
         coincidences([first, second], 150)
-        seconds.append(time.perf_counter() - start)
-    print(f"\nagreement of a 512 x 512 pair: {1e3 * statistics.median(seconds):.1f} ms")
-    assert statistics.median(seconds) < 0.1
+        seconds.append(time.thread_time() - start)
+    print(f"\nagreement of a 512 x 512 pair: {1e3 * statistics.median(seconds):.1f} ms of CPU")
+    assert statistics.median(seconds) < 0.05
