@@ -1,7 +1,5 @@
 """Label Studio's brush encoding: the SDK's own bytes, and streams from strangers."""
 
-import importlib.metadata
-import importlib.util
 import time
 
 import cv2
@@ -13,20 +11,6 @@ from hypothesis.extra import numpy as hnp
 
 from rass_bench.annotate.brush_rle import decode_brush, encode_brush
 from rass_bench.images import MAX_PIXELS
-
-
-@pytest.fixture(scope="module")
-def sdk():
-    """The SDK's module of the codec alone: the package around it needs all of the SDK's own."""
-    try:
-        distribution = importlib.metadata.distribution("label-studio-sdk")
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("needs label-studio-sdk, the oracle")
-    path = distribution.locate_file("label_studio_sdk/converter/brush.py")
-    spec = importlib.util.spec_from_file_location("sdk_brush", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def stream(values, blocks, value_bits=8, counters=(3, 4, 8, 16)):
@@ -65,37 +49,37 @@ def test_decoding_undoes_encoding(alpha):
 
 @settings(deadline=None)
 @given(masks)
-def test_the_bytes_are_the_sdks(sdk, alpha):
-    assert encode_brush(alpha) == sdk.mask2rle(alpha)
+def test_the_bytes_are_the_sdks(sdk_brush, alpha):
+    assert encode_brush(alpha) == sdk_brush.mask2rle(alpha)
 
 
 @settings(deadline=None)
 @given(masks)
-def test_the_sdk_reads_what_is_written(sdk, alpha):
-    channels = sdk.decode_rle(encode_brush(alpha)).reshape(*alpha.shape, 4)
+def test_the_sdk_reads_what_is_written(sdk_brush, alpha):
+    channels = sdk_brush.decode_rle(encode_brush(alpha)).reshape(*alpha.shape, 4)
     assert np.array_equal(channels, np.repeat(alpha[:, :, None], 4, axis=2))
 
 
 @pytest.mark.parametrize(
     "pixels", [1, 2, 3, 4, 5, 63, 64, 65, 16383, 16384, 16385, 32768, 32769, 70000]
 )
-def test_runs_at_each_limit_of_the_counters_are_the_sdks(sdk, pixels):
+def test_runs_at_each_limit_of_the_counters_are_the_sdks(sdk_brush, pixels):
     alpha = np.zeros((1, pixels + 1), dtype=np.uint8)
     alpha[0, :pixels] = 255
-    assert encode_brush(alpha) == sdk.mask2rle(alpha)
+    assert encode_brush(alpha) == sdk_brush.mask2rle(alpha)
     assert np.array_equal(decode_brush(encode_brush(alpha), *alpha.shape), alpha)
 
 
-def test_ragged_masks_are_the_sdks(sdk):
+def test_ragged_masks_are_the_sdks(sdk_brush):
     alpha = blob(160, 200, 1.0)
     rle = encode_brush(alpha)
-    assert rle == sdk.mask2rle(alpha)
-    assert np.array_equal(sdk.decode_rle(rle).reshape(160, 200, 4)[:, :, 3], alpha)
+    assert rle == sdk_brush.mask2rle(alpha)
+    assert np.array_equal(sdk_brush.decode_rle(rle).reshape(160, 200, 4)[:, :, 3], alpha)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.data())
-def test_any_split_into_blocks_and_any_counters_are_read_as_the_sdk_reads_them(sdk, data):
+def test_any_split_into_blocks_and_any_counters_are_read_as_the_sdk_reads_them(sdk_brush, data):
     height, width = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 6))
     counters = data.draw(st.tuples(*[st.integers(1, 16)] * 4))
     blocks, left = [], 4 * height * width
@@ -108,7 +92,7 @@ def test_any_split_into_blocks_and_any_counters_are_read_as_the_sdk_reads_them(s
         blocks.append((repeat, counter, count, held))
         left -= count
     rle = stream(4 * height * width, blocks, counters=counters)
-    oracle = sdk.decode_rle(rle).reshape(height, width, 4)[:, :, 3]
+    oracle = sdk_brush.decode_rle(rle).reshape(height, width, 4)[:, :, 3]
     assert np.array_equal(decode_brush(rle, height, width), oracle)
 
 
@@ -222,7 +206,7 @@ def processor_ms(function, repeats):
 @pytest.mark.parametrize(("height", "width"), [(512, 512), (1536, 2048)])
 @pytest.mark.parametrize("raggedness", [0.0, 1.0], ids=["smooth", "ragged"])
 def test_the_codec_is_faster_than_the_sdks_and_stated_beside_pycocotools(
-    sdk, capsys, height, width, raggedness
+    sdk_brush, capsys, height, width, raggedness
 ):
     coco = pytest.importorskip("pycocotools.mask")
     alpha = blob(height, width, raggedness)
@@ -234,8 +218,8 @@ def test_the_codec_is_faster_than_the_sdks_and_stated_beside_pycocotools(
 
     ours = processor_ms(lambda: encode_brush(alpha), 20)
     ours_back = processor_ms(lambda: decode_brush(rle, height, width), 20)
-    theirs = processor_ms(lambda: sdk.mask2rle(alpha), 3)
-    theirs_back = processor_ms(lambda: sdk.decode_rle(rle), 3)
+    theirs = processor_ms(lambda: sdk_brush.mask2rle(alpha), 3)
+    theirs_back = processor_ms(lambda: sdk_brush.decode_rle(rle), 3)
     pycoco = processor_ms(pycoco_encode, 20)
     pycoco_back = processor_ms(lambda: coco.decode(counts), 20)
     with capsys.disabled():
