@@ -1,0 +1,124 @@
+"""Failures of requests show neither token nor cookie nor header."""
+
+import json
+import logging
+import threading
+import traceback
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rass_bench.annotate import client as module
+from rass_bench.annotate.client import Client, ServerError, list_tasks
+from rass_bench.errors import UserError
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+COOKIE = "sessionid=secret-of-the-session"
+
+
+@pytest.fixture
+def server():
+    """A server that does what the path says and remembers what it was sent."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            seen.append((self.command, self.path, dict(self.headers), body))
+            status, content = 200, b"{}"
+            if self.path.startswith("/status/"):
+                status = int(self.path.rsplit("/", 1)[1])
+                content = f"no, {self.headers['Authorization']}".encode()
+            elif self.path.startswith("/page"):
+                content = b"<html>"
+            elif self.path.startswith("/long"):
+                content = b"1" * 3000
+            elif self.path.startswith("/api/tasks"):
+                page = int(self.path.split("page=")[1].split("&")[0])
+                content = json.dumps({"total": 3, "tasks": [[{"id": 1}, {"id": 2}], [{"id": 3}]][page - 1]}).encode()  # fmt: skip  # noqa: E501
+            self.send_response(status)
+            self.send_header("Set-Cookie", COOKIE)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = answer  # noqa: N815
+        do_POST = answer  # noqa: N815
+
+        def log_message(self, *arguments):
+            pass
+
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.url = f"http://127.0.0.1:{made.server_port}"
+    made.seen = seen
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def failure(client, path):
+    with pytest.raises((ServerError, UserError)) as caught:
+        client.get(path)
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert TOKEN not in shown
+    assert "secret-of-the-session" not in shown
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+def test_a_refusal_tells_status_request_and_reason_only(server, status):
+    error = failure(Client(server.url, TOKEN), f"/status/{status}")
+    assert str(error) == f"GET /status/{status} was answered with {status}: no, Token ***"
+
+
+def test_an_unknown_token_is_told_in_words(server):
+    assert "does not know the token" in str(failure(Client(server.url, TOKEN), "/status/401"))
+
+
+def test_a_redirection_is_not_followed_with_the_token(server):
+    assert failure(Client(server.url, TOKEN), "/status/302").status == 302
+
+
+def test_no_server_says_how_to_start_one():
+    assert "annotate serve" in str(failure(Client("http://127.0.0.1:9", TOKEN), "/health"))
+
+
+def test_a_page_is_no_answer(server):
+    assert "no Label Studio server" in str(failure(Client(server.url, TOKEN), "/page"))
+
+
+def test_an_endless_answer_is_cut_short(server, monkeypatch):
+    monkeypatch.setattr(module, "MAX_ANSWER", 2000)
+    assert "longer than 2,000 bytes" in str(failure(Client(server.url, TOKEN), "/long?a=b"))
+
+
+def test_no_log_line_holds_a_secret(server, caplog):
+    with caplog.at_level(logging.DEBUG), Client(server.url, TOKEN) as client:
+        client.get("/health")
+    text = caplog.text + repr(client)
+    assert TOKEN not in text
+    assert "secret-of-the-session" not in text
+
+
+def test_a_proxy_of_the_environment_is_left_aside(server, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert Client(server.url, TOKEN).get("/health") == {}
+
+
+def test_bodies_are_json(server):
+    with Client(server.url, TOKEN) as client:
+        client.post("/made", {"ö": [1]}, a="b c")
+        client.post("/made", b'{"kept":  1}')
+    (_, path, headers, first), (*_, second) = server.seen
+    assert path in {"/made?a=b+c", "/made?a=b%20c"}
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Authorization"] == f"Token {TOKEN}"
+    assert json.loads(first) == {"ö": [1]}
+    assert second == b'{"kept":  1}'
+
+
+def test_tasks_are_read_page_by_page(server):
+    with Client(server.url, TOKEN) as client:
+        assert [task["id"] for task in list_tasks(client, 1, ("id",))] == [1, 2, 3]
