@@ -1,0 +1,1 @@
+"""Masks that other tools made, in; label maps for other tools, out."""
