@@ -47,11 +47,36 @@ class BoundaryCounts:
 
 
 @dataclass(frozen=True)
+class ClassTable:
+    """A square table of counts by class, without the rows and columns of zeros.
+
+    One photo holds a few of the classes; the tables of thousands of photos fit in memory so.
+
+    Attributes:
+        ids: the classes in use, ascending, int64 (n,).
+        counts: (n, n).
+    """
+
+    ids: NDArray[np.int64]
+    counts: NDArray[np.int64 | np.float64]
+
+    def add_to(self, table: NDArray[np.int64 | np.float64]) -> None:
+        """Add the counts to a table of all classes, (size, size)."""
+        np.add.at(table, np.ix_(self.ids, self.ids), self.counts)
+
+
+def compact(table: NDArray[np.int64 | np.float64]) -> ClassTable:
+    """Leave out the classes whose row and column are zero."""
+    ids = np.flatnonzero(table.any(axis=0) | table.any(axis=1))
+    return ClassTable(ids, table[np.ix_(ids, ids)])
+
+
+@dataclass(frozen=True)
 class PairAgreement:
     """How far two annotators agree on one photo; None and NaN where a measure is undefined.
 
     Attributes:
-        joint: joint counts, int64 (K + 1, K + 1), see :func:`joint_counts`.
+        joint: joint counts, see :func:`joint_counts`, to be added up over photos.
         boundary: boundary counts, to be added up over photos.
         both_labelled: share of the pixels that both gave a class.
         one_labelled: share of the pixels that only one of them gave a class.
@@ -63,7 +88,7 @@ class PairAgreement:
         class_boundary_f1: boundary F1 by class, float64 (K,).
     """
 
-    joint: NDArray[np.int64]
+    joint: ClassTable
     boundary: BoundaryCounts
     both_labelled: float
     one_labelled: float
@@ -98,7 +123,7 @@ def compare(
     one = joint[classes, :classes].sum() + joint[:classes, classes].sum()
     class_iou, class_boundary_f1 = iou_by_class(joint), boundary_f1(boundary)
     return PairAgreement(
-        joint=joint,
+        joint=compact(joint),
         boundary=boundary,
         both_labelled=float(both.sum() / max(1, first.size)),
         one_labelled=float(one / max(1, first.size)),

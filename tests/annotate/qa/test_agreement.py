@@ -16,6 +16,7 @@ from rass_bench.annotate.qa.agreement import (
     boundary_f1,
     cohen_kappa,
     coincidences,
+    compact,
     compare,
     iou_by_class,
     joint_counts,
@@ -152,6 +153,17 @@ def test_sums_of_joint_counts_pool_photos():
     summed = sum(joint_counts(*photo, 3) for photo in photos)
     together = joint_counts(*np.concatenate(photos, axis=1), 3)
     np.testing.assert_array_equal(summed, together)
+
+
+def test_compact_tables_add_up_to_the_full_ones():
+    rng = np.random.default_rng(0)
+    tables = [joint_counts(*rng.choice([0, 3, 255], size=(2, 4, 5)).astype(np.uint8), 5)] * 2
+    total = np.zeros((6, 6), dtype=np.int64)
+    for table in tables:
+        small = compact(table)
+        assert small.ids.tolist() == [0, 3, 5]
+        small.add_to(total)
+    np.testing.assert_array_equal(total, sum(tables))
 
 
 # Boundaries
