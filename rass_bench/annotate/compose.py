@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rass_bench.annotate.regions import Region
+from rass_bench.annotate.shapes import paint
 from rass_bench.errors import UserError
 from rass_bench.labels import IGNORE, LabelSpace
 
@@ -58,8 +59,6 @@ def compose(
                 f"{where}, region {short_repr(region.region_id)}",
                 f"Labels are 0 to {space.size - 1} or {IGNORE_LABEL}; give it one and pull again.",
             )
-        rows, columns = region.mask.shape
-        box = (slice(region.top, region.top + rows), slice(region.left, region.left + columns))
-        labels[box][region.mask] = ids[region.label]
-        covered[box][region.mask] = True
+        paint(labels, region.top, region.left, region.mask, ids[region.label])
+        paint(covered, region.top, region.left, region.mask, True)
     return Composed(labels, covered)

@@ -27,7 +27,7 @@ OPAQUE = 128
 MAX_RESULTS = 2_000
 """Annotations with more results are refused; ADE20K's fullest photo has some hundred regions."""
 
-MAX_MASK_PIXELS = 1_000_000_000
+MAX_MASK_PIXELS = 500_000_000
 """Annotations whose cropped masks have more pixels in sum, a byte each, are refused."""
 
 KINDS = ("brush", "polygon", "rectangle", "ellipse")
@@ -84,17 +84,10 @@ def read_regions(result: object, height: int, width: int, where: str) -> tuple[R
             percentage outside 0..100, a damaged brush stream, one id twice, more than one label,
             or more results or mask pixels than the limits; task, annotation and region are named.
     """
-    if not isinstance(result, list) or len(result) > MAX_RESULTS:
-        found = f"{len(result)} results" if isinstance(result, list) else type(result).__name__
-        raise UserError(
-            f"the result is a list of at most {MAX_RESULTS:,} regions, not {found}",
-            where,
-            "Leave the annotation out, or split it.",
-        )
     regions: dict[str, Region] = {}
     labels: dict[str, str | None] = {}
     pixels = 0
-    for index, entry in enumerate(result):
+    for index, entry in enumerate(_results(result, where)):
         name = f"result {index}"
         try:
             region_id = text(mapping(entry, name).get("id"), "the region's id")
@@ -112,6 +105,17 @@ def read_regions(result: object, height: int, width: int, where: str) -> tuple[R
         except ValueError as error:
             raise _refusal(str(error), where, name) from None
     return _with_labels(regions, labels, where)
+
+
+def _results(result: object, where: str) -> list[Any]:
+    if not isinstance(result, list) or len(result) > MAX_RESULTS:
+        found = f"{len(result)} results" if isinstance(result, list) else type(result).__name__
+        raise UserError(
+            f"the result is a list of at most {MAX_RESULTS:,} regions, not {found}",
+            where,
+            "Leave the annotation out, or split it.",
+        )
+    return result
 
 
 def _read_region(entry: dict[str, Any], region_id: str, height: int, width: int) -> Region:

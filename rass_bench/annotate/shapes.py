@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,14 @@ def crop(mask: NDArray[np.bool_], top: int = 0, left: int = 0) -> Patch:
         return Patch(0, 0, np.zeros((0, 0), dtype=np.bool_))
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     return Patch(top + int(rows[0]), left + int(columns[0]), mask[box].copy())
+
+
+def paint(
+    canvas: NDArray[Any], top: int, left: int, mask: NDArray[np.bool_], value: int | bool
+) -> None:
+    """Set the pixels of ``canvas``, (H, W), that a cropped mask at (top, left) holds."""
+    rows, columns = mask.shape
+    canvas[top : top + rows, left : left + columns][mask] = value
 
 
 def fill_polygon(points: NDArray[np.float64], height: int, width: int) -> Patch:

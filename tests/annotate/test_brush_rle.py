@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from rass_bench.annotate.brush_rle import decode_brush, encode_brush
 from rass_bench.images import MAX_PIXELS
@@ -75,6 +76,14 @@ def test_ragged_masks_are_the_sdks(sdk_brush):
     rle = encode_brush(alpha)
     assert rle == sdk_brush.mask2rle(alpha)
     assert np.array_equal(sdk_brush.decode_rle(rle).reshape(160, 200, 4)[:, :, 3], alpha)
+
+
+def test_a_real_mask_is_written_as_the_sdk_writes_its_file(sdk_brush, shared_data):
+    path = shared_data("label_studio/sdk_converter_data/test_brush/test.png")
+    rle, width, height = sdk_brush.image2rle(str(path))
+    alpha = np.where(np.asarray(Image.open(path).convert("L")) > 128, 255, 0).astype(np.uint8)
+    assert encode_brush(alpha) == rle
+    assert np.array_equal(decode_brush(rle, height, width), alpha)
 
 
 @settings(max_examples=50, deadline=None)

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
+from rass_bench.annotate.brush_rle import encode_brush
 from rass_bench.annotate.compose import compose
-from rass_bench.annotate.regions import Region
+from rass_bench.annotate.regions import Region, read_regions
 from rass_bench.errors import UserError
 from rass_bench.labels import IGNORE, load_label_space
 
@@ -58,6 +60,36 @@ def test_each_pixel_has_the_label_of_the_last_region_over_it(drawn):
                 if top <= row < top + 3 and left <= column < left + 2
             ]
             assert labels[row, column] == (over[-1] if over else IGNORE)
+
+
+label_maps = hnp.arrays(
+    np.uint8,
+    hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
+    elements=st.sampled_from([0, 7, 149, IGNORE]),
+)
+
+
+@settings(deadline=None)
+@given(label_maps)
+def test_a_label_map_sent_as_brushes_comes_back(labels):
+    height, width = labels.shape
+    result = [
+        {
+            "id": f"class {class_id}",
+            "type": "brushlabels",
+            "value": {
+                "format": "rle",
+                "rle": encode_brush(np.where(labels == class_id, 255, 0).astype(np.uint8)),
+                "brushlabels": [str(class_id)],
+            },
+            "original_width": width,
+            "original_height": height,
+        }
+        for class_id in np.unique(labels[labels != IGNORE]).tolist()
+    ]
+    composed = compose(read_regions(result, height, width, WHERE), height, width, ADE, WHERE)
+    assert np.array_equal(composed.labels, labels)
+    assert np.array_equal(composed.covered, labels != IGNORE)
 
 
 @pytest.mark.parametrize(

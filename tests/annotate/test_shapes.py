@@ -110,6 +110,7 @@ def test_too_few_and_too_many_points_are_refused(points):
         fill_polygon(np.zeros((points, 2)), 10, 10)
 
 
+@settings(deadline=None)
 @given(st.floats(-360, 360), st.floats(1, 9), st.floats(1, 9))
 def test_a_rectangle_turns_clockwise_about_its_first_corner(degrees, width, height):
     ours = rectangle_corners(3, 4, width, height, degrees)
@@ -142,6 +143,7 @@ def test_an_ellipse_without_a_radius_is_empty(radii):
     assert fill_ellipse((5.0, 5.0), radii, 30, 10, 10).mask.shape == (0, 0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5), st.integers(0, 5), st.data())
 def test_cropping_keeps_every_pixel_and_no_empty_border(top, left, data):
     bits = data.draw(st.lists(st.booleans(), min_size=30, max_size=30))

@@ -21,7 +21,7 @@ from rass_bench.annotate.interchange.photos import (
     photo_named,
     photos_by_id,
 )
-from rass_bench.annotate.shapes import MAX_POINTS, fill_polygon
+from rass_bench.annotate.shapes import MAX_POINTS, fill_polygon, paint
 from rass_bench.errors import UserError
 from rass_bench.files import read_json
 from rass_bench.labels import IGNORE, LabelSpace
@@ -73,9 +73,8 @@ def _read_file(
             name = text(shape.get("label"), "the label")
             outline = _outline(shape, photo)
             patch = fill_polygon(outline, photo.height, photo.width)
-            rows, columns = patch.mask.shape
-            box = (slice(patch.top, patch.top + rows), slice(patch.left, patch.left + columns))
-            labels[box][patch.mask] = class_named(name, ids, space, where)
+            class_id = class_named(name, ids, space, where)
+            paint(labels, patch.top, patch.left, patch.mask, class_id)
     except ValueError as error:
         raise UserError(str(error), where, "Correct it in labelme, or leave it out.") from None
     return labels

@@ -50,6 +50,7 @@ def read_one(folder, *annotations, **changes):
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20))
 
 
+@settings(deadline=None)
 @given(masks)
 def test_compressed_counts_are_read_as_pycocotools_reads_them(mask):
     counts = uncompress(runs(mask)["counts"], mask.size)
@@ -57,6 +58,7 @@ def test_compressed_counts_are_read_as_pycocotools_reads_them(mask):
     assert np.array_equal(np.repeat(inside, counts).reshape(mask.shape, order="F"), mask)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.integers(1, 10**6))
 def test_any_other_text_is_refused_or_read_within_the_photo(noise, pixels):
     try:
