@@ -24,20 +24,20 @@ TIMEOUT = 600.0
 other programs keep the processors busy."""
 
 
-class ServerError(Exception):
+class ServerError(UserError):
     """The server refused a request.
 
     Attributes:
         status: the HTTP status.
-        request: method and path.
-        detail: the beginning of the body.
     """
 
     def __init__(self, status: int, request: str, detail: str) -> None:
-        super().__init__(f"{request} was answered with {status}: {detail}")
+        super().__init__(
+            f"{request} was answered with {status}: {detail}",
+            "Label Studio",
+            "Its log, server.log in the project's folder, may say more.",
+        )
         self.status = status
-        self.request = request
-        self.detail = detail
 
 
 class Client:
@@ -82,8 +82,7 @@ class Client:
         """The JSON answer of a GET request.
 
         Raises:
-            UserError: no server answers.
-            ServerError: it refuses.
+            UserError: no server answers, or (a :class:`ServerError`) it refuses.
         """
         return self._request("GET", path, parameters=parameters)
 
@@ -171,14 +170,17 @@ def _parsed(body: bytes, name: str) -> Any:
         raise ServerError(200, name, "no JSON, so this is no Label Studio server") from None
 
 
-def list_tasks(client: Client, project_id: int, fields: Sequence[str]) -> list[dict[str, Any]]:
+def list_tasks(
+    client: Client, project_id: int, fields: Sequence[str], **parameters: str
+) -> list[dict[str, Any]]:
     """All tasks of a project, in the server's order.
 
     Args:
         client: the connection.
         project_id: the project.
         fields: which of a task's fields are wanted; without the annotations, a thousand tasks
-            are listed in one second.
+            are listed at once.
+        parameters: further ones of the request, such as a filter.
 
     Raises:
         ServerError: no such project.
@@ -192,6 +194,7 @@ def list_tasks(client: Client, project_id: int, fields: Sequence[str]) -> list[d
             include=",".join(fields),
             page=page,
             page_size=PAGE,
+            **parameters,
         )
         tasks += answer["tasks"]
         if len(tasks) >= answer["total"] or not answer["tasks"]:

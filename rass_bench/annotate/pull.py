@@ -1,0 +1,248 @@
+"""Annotations from the server: only what changed, every raw answer kept, what is wrong named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rass_bench.annotate.acceptance import Acceptance, acceptance
+from rass_bench.annotate.client import Client, ServerError, list_tasks
+from rass_bench.annotate.project import Project, Task, load_config, load_project
+from rass_bench.annotate.raw import (
+    PULL_SCHEMA,
+    Pulled,
+    PullState,
+    keep_annotation,
+    keep_unassigned,
+    load_state,
+    retire_annotation,
+    save_state,
+)
+from rass_bench.errors import UserError, from_os_error
+
+NOT_FOUND = 404
+
+SAVE_EVERY = 50
+"""Tasks after which a pull notes how far it came."""
+
+LISTED = ("id", "data", "updated_at", "total_annotations", "cancelled_annotations")
+"""What the list of tasks is asked for."""
+
+DRAFTS = json.dumps(
+    {
+        "filters": {
+            "conjunction": "and",
+            "items": [
+                {
+                    "filter": "filter:tasks:draft_exists",
+                    "operator": "equal",
+                    "type": "Boolean",
+                    "value": True,
+                }
+            ],
+        }
+    }
+)
+"""The data manager's filter for tasks with unfinished work, which leaves ``updated_at`` alone."""
+
+
+@dataclass(frozen=True)
+class PullReport:
+    """What a pull found.
+
+    Attributes:
+        state: what is known now; its annotations carry their problems.
+        new: annotations that were not known, as (sample, number).
+        changed: annotations that were edited since the last pull.
+        deleted: annotations that are no longer on the server; their raw files are in history/.
+        deleted_tasks: samples whose task is gone from the server.
+        strangers: numbers of tasks that this project did not push.
+        config_differences: how the server's labelling configuration differs from the project's;
+            empty when it does not. What was annotated under another one is kept and refused.
+    """
+
+    state: PullState
+    new: tuple[tuple[str, int], ...]
+    changed: tuple[tuple[str, int], ...]
+    deleted: tuple[tuple[str, int], ...]
+    deleted_tasks: tuple[str, ...]
+    strangers: tuple[int, ...]
+    config_differences: tuple[str, ...]
+
+    @property
+    def refused(self) -> tuple[Pulled, ...]:
+        """Annotations that cannot be used; each says why."""
+        return tuple(one for one in self.state.annotations if one.problem is not None)
+
+
+def pull(
+    client: Client, folder: Path, advance: Callable[[int], None] = lambda _: None
+) -> PullReport:
+    """Fetch the annotations of every task that changed since the last pull.
+
+    Args:
+        client: a connection in the name of the admin.
+        folder: the project's folder.
+        advance: told how many tasks are left, before each one.
+
+    Raises:
+        UserError: nothing was pushed, the project is gone from the server, or the disk is full.
+    """
+    project = load_project(folder)
+    number = _number(project, folder)
+    accept = acceptance(load_config(folder), _config_on_server(client, number))
+    work = _Work(client, folder, load_state(folder) or PullState(PULL_SCHEMA, "", "", None))
+    own = {task.task_id: task for task in project.tasks}
+    listed = {int(task["id"]): task for task in list_tasks(client, number, LISTED)}
+    try:
+        gone = tuple(task.sample for task in project.tasks if task.task_id not in listed)
+        for sample in gone:
+            work.forget(sample)
+        changed = [one for one in listed if one in own and work.is_news(own[one], listed[one])]
+        for done, task_id in enumerate(changed):
+            advance(len(changed) - done)
+            work.fetch(own[task_id], listed[task_id], accept)
+            if done % SAVE_EVERY == SAVE_EVERY - 1:
+                save_state(folder, work.state)
+        strangers = tuple(task_id for task_id in listed if task_id not in own)
+        for task_id in strangers:
+            _keep_stranger(client, folder, listed[task_id])
+        state = replace(
+            work.state,
+            server_version=str(client.get("/api/version")["release"]),
+            config_sha256=project.config_sha256,
+            updated_at=max((_stamp(task) for task in listed.values()), default=None),
+            drafts=_drafts(client, number, own),
+        )
+        save_state(folder, state)
+    except OSError as error:
+        raise from_os_error(error, str(folder)) from None
+    return PullReport(
+        state=state,
+        new=tuple(work.new),
+        changed=tuple(work.changed),
+        deleted=tuple(work.deleted),
+        deleted_tasks=gone,
+        strangers=strangers,
+        config_differences=accept.config_differences,
+    )
+
+
+class _Work:
+    """The state while a pull goes through the changed tasks, and what it met."""
+
+    def __init__(self, client: Client, folder: Path, before: PullState) -> None:
+        self._client = client
+        self._folder = folder
+        self._before = before
+        self._tasks = dict(before.tasks)
+        self._known: dict[str, dict[int, Pulled]] = {}
+        for one in before.annotations:
+            self._known.setdefault(one.sample, {})[one.annotation_id] = one
+        self.new: list[tuple[str, int]] = []
+        self.changed: list[tuple[str, int]] = []
+        self.deleted: list[tuple[str, int]] = []
+
+    @property
+    def state(self) -> PullState:
+        """What is known so far, sorted by sample and number."""
+        annotations = tuple(
+            self._known[sample][number]
+            for sample in sorted(self._known)
+            for number in sorted(self._known[sample])
+        )
+        return replace(self._before, annotations=annotations, tasks=dict(self._tasks))
+
+    def is_news(self, task: Task, listed: dict[str, Any]) -> bool:
+        """Whether a task changed since it was last pulled."""
+        return self._before.tasks.get(task.sample) != _stamp(listed)
+
+    def fetch(self, task: Task, listed: dict[str, Any], accept: Acceptance) -> None:
+        """Fetch the annotations of one task, keep them, and note what became of each."""
+        found = {}
+        for annotation in _annotations(self._client, listed):
+            digest = keep_annotation(self._folder, task.sample, annotation)
+            problem = accept.problem(annotation, task, listed["data"])
+            found[int(annotation["id"])] = _pulled(task.sample, annotation, digest, problem)
+        known = self._known.get(task.sample, {})
+        self._note_gone(task.sample, known.keys() - found.keys())
+        for number, pulled in found.items():
+            if number not in known:
+                self.new.append((task.sample, number))
+            elif known[number].sha256 != pulled.sha256:
+                self.changed.append((task.sample, number))
+        self._known[task.sample] = found
+        if accept.config_differences:
+            # To be looked at again once the configuration is restored.
+            self._tasks.pop(task.sample, None)
+        else:
+            self._tasks[task.sample] = _stamp(listed)
+
+    def forget(self, sample: str) -> None:
+        """Note that a sample's task is gone with its annotations."""
+        self._note_gone(sample, self._known.pop(sample, {}).keys())
+        self._tasks.pop(sample, None)
+
+    def _note_gone(self, sample: str, numbers: Iterable[int]) -> None:
+        for number in sorted(numbers):
+            retire_annotation(self._folder, sample, number)
+            self.deleted.append((sample, number))
+
+
+def _number(project: Project, folder: Path) -> int:
+    if project.project_id is None:
+        raise UserError("the last push did not get far", str(folder), "Push again.")
+    return project.project_id
+
+
+def _config_on_server(client: Client, number: int) -> str:
+    try:
+        return str(client.get(f"/api/projects/{number}")["label_config"])
+    except ServerError as error:
+        if error.status != NOT_FOUND:
+            raise
+        raise UserError(
+            "the project is gone from the server",
+            f"project {number} at {client.url}",
+            "What was pulled before is kept; push into a new folder.",
+        ) from None
+
+
+def _annotations(client: Client, listed: dict[str, Any]) -> list[dict[str, Any]]:
+    """The annotations of a task, skips among them; none is not worth a request."""
+    if not listed["total_annotations"] and not listed["cancelled_annotations"]:
+        return []
+    found: list[dict[str, Any]] = client.get(f"/api/tasks/{listed['id']}/annotations/")
+    return found
+
+
+def _keep_stranger(client: Client, folder: Path, listed: dict[str, Any]) -> None:
+    """Keep the annotations of a task that somebody else made."""
+    for annotation in _annotations(client, listed):
+        keep_unassigned(folder, int(listed["id"]), annotation)
+
+
+def _pulled(sample: str, annotation: dict[str, Any], digest: str, problem: str | None) -> Pulled:
+    who, seconds = annotation.get("completed_by"), annotation.get("lead_time")
+    return Pulled(
+        sample=sample,
+        annotation_id=int(annotation["id"]),
+        sha256=digest,
+        annotator=who if isinstance(who, int) else None,
+        updated_at=str(annotation["updated_at"]),
+        lead_time=float(seconds) if isinstance(seconds, int | float) else None,
+        is_skipped=bool(annotation.get("was_cancelled")),
+        problem=problem,
+    )
+
+
+def _drafts(client: Client, number: int, own: dict[int, Task]) -> tuple[str, ...]:
+    listed = list_tasks(client, number, ("id",), query=DRAFTS)
+    return tuple(sorted(own[one["id"]].sample for one in listed if one["id"] in own))
+
+
+def _stamp(listed: dict[str, Any]) -> str:
+    return str(listed["updated_at"])
