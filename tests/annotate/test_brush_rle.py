@@ -12,6 +12,12 @@ from PIL import Image
 
 from rass_bench.annotate.brush_rle import decode_brush, encode_brush
 from rass_bench.images import MAX_PIXELS
+from tests.annotate.sdk_codec import load_sdk_codec
+
+
+@pytest.fixture(scope="module")
+def sdk_brush():
+    return load_sdk_codec()
 
 
 def stream(values, blocks, value_bits=8, counters=(3, 4, 8, 16)):

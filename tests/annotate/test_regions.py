@@ -12,6 +12,13 @@ from rass_bench.annotate.brush_rle import encode_brush
 from rass_bench.annotate.regions import MAX_RESULTS, read_regions
 from rass_bench.errors import UserError
 from rass_bench.files import parse_json
+from tests.annotate.sdk_codec import load_sdk_codec
+
+
+@pytest.fixture(scope="module")
+def sdk_brush():
+    return load_sdk_codec()
+
 
 HEIGHT, WIDTH = 40, 60
 WHERE = "task 7, annotation 12"
