@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -48,7 +48,7 @@ class Policy:
     min_alpha: float | None
     min_class_iou: float | None
     class_share: float
-    min_label_quality: float | None
+    suspicious_share: float | None
     consensus: Consensus
 
 
@@ -79,26 +79,65 @@ def load_policy(path: Path | None = None) -> Policy:
     return Policy(**entries)
 
 
-def judge(
-    measures: Measures, policy: Policy, space: LabelSpace, duplicate: Duplicate | None = None
-) -> Verdict:
-    """Decide what happens to one image: pass, fix or adjudicate, and for what reasons.
+def judge_all(
+    measures: Sequence[Measures],
+    policy: Policy,
+    space: LabelSpace,
+    duplicates: Iterable[Duplicate] = (),
+) -> tuple[Verdict, ...]:
+    """Decide what happens to each image of a set: pass, fix or adjudicate, and for what reasons.
 
     A measure that is undefined (no pixel labelled by both, one class only) exceeds no limit.
+
+    Args:
+        measures: what was measured of each image.
+        policy: the gates.
+        space: the classes, for their names.
+        duplicates: the photos that repeat an earlier one.
+
+    Returns:
+        A verdict for each image, in the order of ``measures``.
+    """
+    originals = {one.sample: one for one in duplicates}
+    suspicious = _least_plausible(measures, policy)
+    return tuple(
+        judge(one, policy, space, originals.get(one.sample), one.sample in suspicious)
+        for one in measures
+    )
+
+
+def judge(
+    measures: Measures,
+    policy: Policy,
+    space: LabelSpace,
+    duplicate: Duplicate | None = None,
+    suspicious: bool = False,
+) -> Verdict:
+    """Decide on one image, see :func:`judge_all`.
 
     Args:
         measures: what was measured of it.
         policy: the gates.
         space: the classes, for their names.
         duplicate: the photo that it repeats, or None.
+        suspicious: whether a model finds its labels less plausible than those of most images.
     """
     findings = [*_judge_completeness(measures, policy)]
     for single in measures.singles:
         findings += _judge_single(measures.sample, single, policy)
     for pair in measures.pairs:
         findings += _judge_pair(measures.sample, pair, policy, space)
-    findings += _judge_together(measures, policy, duplicate)
+    findings += _judge_together(measures, policy)
+    findings += _note(measures, duplicate, suspicious)
     return decide(measures.sample, findings)
+
+
+def _least_plausible(measures: Sequence[Measures], policy: Policy) -> set[str]:
+    """The samples of the lowest label quality, as many as the policy asks for."""
+    if policy.suspicious_share is None:
+        return set()
+    scored = [(one.quality, one.sample) for one in measures if one.quality is not None]
+    return {sample for _, sample in sorted(scored)[: round(policy.suspicious_share * len(scored))]}
 
 
 def _judge_completeness(measures: Measures, policy: Policy) -> Iterator[Finding]:
@@ -135,12 +174,6 @@ def _judge_single(sample: str, single: Single, policy: Policy) -> Iterator[Findi
         yield fix("seconds", single.seconds, note)
     if single.untouched and not policy.allow_untouched_prelabel:
         yield fix("untouched", 1, "the model's pre-annotation was handed in without a change")
-    if single.quality is not None and _below(single.quality, policy.min_label_quality):
-        note = (
-            f"label quality {single.quality:.2f} against the model "
-            f"(noted below {policy.min_label_quality:.2f})"
-        )
-        yield Finding(sample, "label-quality", single.quality, Severity.NOTE, note, who)
 
 
 _PAIR_GATES = {
@@ -178,14 +211,21 @@ def _class_shares(pair: Pair, classes: int) -> Any:
     return larger / max(1.0, table.sum())
 
 
-def _judge_together(
-    measures: Measures, policy: Policy, duplicate: Duplicate | None
-) -> Iterator[Finding]:
-    """All annotations together, and the photo."""
+def _judge_together(measures: Measures, policy: Policy) -> Iterator[Finding]:
+    """All annotations together."""
     alpha = measures.alpha
     if alpha is not None and _below(alpha, policy.min_alpha):
         note = f"Krippendorff's alpha {alpha:.2f} (at least {policy.min_alpha:.2f})"
         yield Finding(measures.sample, "alpha", alpha, Severity.ADJUDICATE, note)
+
+
+def _note(measures: Measures, duplicate: Duplicate | None, suspicious: bool) -> Iterator[Finding]:
+    """What is worth a look and changes no decision."""
+    if suspicious:
+        note = (
+            f"label quality {measures.quality:.3f} against the model, among the lowest of the set"
+        )
+        yield Finding(measures.sample, "label-quality", measures.quality, Severity.NOTE, note)
     if duplicate is not None:
         kind = "repeats every pixel of" if duplicate.exact else "looks the same as"
         note = f"the photo {kind} {duplicate.original}"

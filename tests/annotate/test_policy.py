@@ -11,6 +11,7 @@ from rass_bench.annotate.policy import (
     Policy,
     default_policy_file,
     judge,
+    judge_all,
     load_policy,
 )
 from rass_bench.annotate.qa.duplicates import Duplicate
@@ -37,17 +38,28 @@ def opinion(annotator="ann", labels=None, covered=None, seconds=300.0, untouched
     return Opinion(annotator, labels, covered, seconds, untouched)
 
 
-def verdict(*opinions, duplicate=None, probabilities=None, **changes):
-    policy = dataclasses.replace(load_policy(), **changes)
-    measures = measure(
-        "photo",
+def measured(*opinions, policy=None, sample="photo", probabilities=None):
+    policy = policy or load_policy()
+    return measure(
+        sample,
         opinions,
         SPACE,
         speck_share=policy.speck_share,
         boundary_tolerance=policy.boundary_tolerance,
         probabilities=probabilities,
     )
-    return judge(measures, policy, SPACE, duplicate)
+
+
+def verdict(*opinions, **changes):
+    policy = dataclasses.replace(load_policy(), **changes)
+    return judge(measured(*opinions, policy=policy), policy, SPACE)
+
+
+def sure_of(labels, share):
+    """A model that gives every pixel's label that probability."""
+    probabilities = np.full((150, *labels.shape), (1 - share) / 149, dtype=np.float32)
+    np.put_along_axis(probabilities, labels[None].astype(np.int64), share, axis=0)
+    return probabilities
 
 
 def checks(found):
@@ -192,23 +204,44 @@ def test_what_must_be_fixed_comes_before_what_must_be_adjudicated():
     assert "kappa" in checks(found)
 
 
-def test_duplicates_and_a_doubting_model_are_notes_that_pass():
-    doubt = np.full((150, 15, 20), 1 / 150, dtype=np.float32)
+def test_duplicates_are_noted_and_pass():
     again = Duplicate("photo", "earlier", exact=False, likeness=0.99)
-    found = verdict(opinion("ann"), opinion("ben"), duplicate=again, probabilities=doubt)
+    policy = load_policy()
+    (found,) = judge_all([measured(opinion("ann"), opinion("ben"))], policy, SPACE, [again])
     assert found.decision is Decision.PASS
-    assert checks(found) == {"near-duplicate", "label-quality"}
+    assert [(one.check, one.note) for one in found.findings] == [
+        ("near-duplicate", "the photo looks the same as earlier")
+    ]
+
+
+def test_the_images_that_a_model_finds_least_plausible_are_noted_and_pass():
+    policy = dataclasses.replace(load_policy(), suspicious_share=0.4)
+    both = opinion("ann"), opinion("ben")
+    shares = {"a": 0.9, "b": 0.2, "c": 0.7, "d": 0.4, "e": 0.8}
+    measures = [
+        measured(*both, sample=sample, probabilities=sure_of(street(), share))
+        for sample, share in shares.items()
+    ]
+    unscored = measured(*both, sample="f")
+    found = judge_all([*measures, unscored], policy, SPACE)
+    assert [one.sample for one in found] == ["a", "b", "c", "d", "e", "f"]
+    assert [one.sample for one in found if checks(one) == {"label-quality"}] == ["b", "d"]
+    assert {one.decision for one in found} == {Decision.PASS}
 
 
 @pytest.mark.parametrize(
-    "gate", [one.name for one in dataclasses.fields(Policy) if "None" in str(one.type)]
+    "gate",
+    [
+        one.name
+        for one in dataclasses.fields(Policy)
+        if one.name.startswith(("min_", "max_")) and "None" in one.type
+    ],
 )
 def test_a_gate_of_null_makes_no_finding(gate):
     other = with_holes()["labels"]
     other[other == TREE] = 17
     other[31:38:2, 1:79:2] = CAR
     other[:3] = 255
-    doubt = np.full((150, 15, 20), 1 / 150, dtype=np.float32)
     strict = {"max_ignored": 0.0, "max_roughness": 0.0, "speck_share": 0.001}
     strict |= {"min_boundary_f1": 0.99, "max_specks": 0, "max_holes": 0}
     strict |= {"max_unlabelled": 0.0, "min_mean_iou": 0.99}
@@ -218,8 +251,8 @@ def test_a_gate_of_null_makes_no_finding(gate):
     check = gate.removeprefix("min_").removeprefix("max_").replace("_", "-")
 
     def found(**changes):
-        verdict_ = verdict(opinion("ann"), worst, probabilities=doubt, **{**strict, **changes})
-        return {one.split("/")[0] for one in checks(verdict_)}
+        judged = verdict(opinion("ann"), worst, **{**strict, **changes})
+        return {one.split("/")[0] for one in checks(judged)}
 
     assert check in found()
     assert found(**{gate: None}) == found() - {check}

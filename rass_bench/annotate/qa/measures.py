@@ -87,6 +87,11 @@ class Measures:
     coincidence: ClassTable
     alpha: float | None
 
+    @property
+    def quality(self) -> float | None:
+        """The lowest label quality of any opinion."""
+        return min((one.quality for one in self.singles if one.quality is not None), default=None)
+
     def worst(self, measure: str) -> float | None:
         """The lowest value of a measure of :class:`PairAgreement` over all pairs."""
         values = [getattr(pair.agreement, measure) for pair in self.pairs]
