@@ -79,3 +79,16 @@ def test_the_wheel_brings_no_package_named_datasets(installed):
 def test_the_licence_travels_in_the_wheel(installed):
     (licence,) = installed.glob("*.dist-info/licenses/LICENSE")
     assert "Apache License" in licence.read_text()
+
+
+def test_the_annotation_policy_and_the_qa_page_travel_in_the_wheel(installed):
+    code = (
+        "from rass_bench.annotate.policy import default_policy_file, load_policy\n"
+        "from rass_bench.annotate.qa.page import render_page\n"
+        "from rass_bench.labels import load_label_space\n"
+        "load_policy()\n"
+        "space = load_label_space('ade20k-150')\n"
+        "html = render_page('none', measures=[], verdicts=[], space=space, load=None)\n"
+        "print(default_policy_file().parent.name, html.count('</html>'))"
+    )
+    assert in_the_wheel(installed, code) == "_annotation 1"
