@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 MAX_ANSWER = 1 << 30
 """Bytes of the longest answer that is read."""
 
-PAGE = 1000
-"""Tasks asked for at once."""
+PAGE = 20
+"""Tasks asked for at once. Whatever fields are wanted, the server reads all annotations and
+predictions of a page: 50 tasks with 14 ragged regions twice take it 1.7 seconds and 300 MB."""
 
 TIMEOUT = 600.0
 """Seconds that the server may think about one request: an import of 50 MB takes minutes where
@@ -178,8 +179,7 @@ def list_tasks(
     Args:
         client: the connection.
         project_id: the project.
-        fields: which of a task's fields are wanted; without the annotations, a thousand tasks
-            are listed at once.
+        fields: which of a task's fields are wanted.
         parameters: further ones of the request, such as a filter.
 
     Raises:

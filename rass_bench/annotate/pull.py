@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +32,9 @@ SAVE_EVERY = 50
 LISTED = ("id", "data", "updated_at", "total_annotations", "cancelled_annotations")
 """What the list of tasks is asked for."""
 
-DRAFTS = json.dumps(
-    {
-        "filters": {
-            "conjunction": "and",
-            "items": [
-                {
-                    "filter": "filter:tasks:draft_exists",
-                    "operator": "equal",
-                    "type": "Boolean",
-                    "value": True,
-                }
-            ],
-        }
-    }
-)
-"""The data manager's filter for tasks with unfinished work, which leaves ``updated_at`` alone."""
+OVERLAP = timedelta(minutes=1)
+"""How far before the newest known change a pull begins to look: a change may be stored a little
+later than another that bears a later time."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,7 @@ class PullReport:
         new: annotations that were not known, as (sample, number).
         changed: annotations that were edited since the last pull.
         deleted: annotations that are no longer on the server; their raw files are in history/.
-        deleted_tasks: samples whose task is gone from the server.
+        deleted_tasks: samples whose task is gone from the server since the last pull.
         strangers: numbers of tasks that this project did not push.
         config_differences: how the server's labelling configuration differs from the project's;
             empty when it does not. What was annotated under another one is kept and refused.
@@ -94,19 +82,15 @@ def pull(
     project = load_project(folder)
     number = _number(project, folder)
     accept = acceptance(load_config(folder), _config_on_server(client, number))
-    work = _Work(client, folder, load_state(folder) or PullState(PULL_SCHEMA, "", "", None))
+    before = load_state(folder) or PullState(PULL_SCHEMA, "", "", None)
     own = {task.task_id: task for task in project.tasks}
-    listed = {int(task["id"]): task for task in list_tasks(client, number, LISTED)}
+    listed = _changed_tasks(client, number, before.updated_at)
+    gone = _gone(client, number, own, listed, before)
+    work = _Work(client, folder, before)
     try:
-        gone = tuple(task.sample for task in project.tasks if task.task_id not in listed)
         for sample in gone:
             work.forget(sample)
-        changed = [one for one in listed if one in own and work.is_news(own[one], listed[one])]
-        for done, task_id in enumerate(changed):
-            advance(len(changed) - done)
-            work.fetch(own[task_id], listed[task_id], accept)
-            if done % SAVE_EVERY == SAVE_EVERY - 1:
-                save_state(folder, work.state)
+        work.fetch_news(own, listed, accept, advance)
         strangers = tuple(task_id for task_id in listed if task_id not in own)
         for task_id in strangers:
             _keep_stranger(client, folder, listed[task_id])
@@ -114,9 +98,14 @@ def pull(
             work.state,
             server_version=str(client.get("/api/version")["release"]),
             config_sha256=project.config_sha256,
-            updated_at=max((_stamp(task) for task in listed.values()), default=None),
             drafts=_drafts(client, number, own),
+            gone=tuple(sorted({*before.gone, *gone})),
+            strangers=tuple(sorted({*before.strangers, *strangers})),
         )
+        if not accept.config_differences:
+            # Otherwise the same tasks are looked at again once the configuration is restored.
+            newest = max((_stamp(task) for task in listed.values()), default=before.updated_at)
+            state = replace(state, updated_at=newest)
         save_state(folder, state)
     except OSError as error:
         raise from_os_error(error, str(folder)) from None
@@ -126,7 +115,7 @@ def pull(
         changed=tuple(work.changed),
         deleted=tuple(work.deleted),
         deleted_tasks=gone,
-        strangers=strangers,
+        strangers=state.strangers,
         config_differences=accept.config_differences,
     )
 
@@ -156,6 +145,21 @@ class _Work:
         )
         return replace(self._before, annotations=annotations, tasks=dict(self._tasks))
 
+    def fetch_news(
+        self,
+        own: dict[int, Task],
+        listed: dict[int, dict[str, Any]],
+        accept: Acceptance,
+        advance: Callable[[int], None],
+    ) -> None:
+        """Fetch every listed task of the project's that changed, and note now and then."""
+        news = [one for one in listed if one in own and self.is_news(own[one], listed[one])]
+        for done, task_id in enumerate(news):
+            advance(len(news) - done)
+            self.fetch(own[task_id], listed[task_id], accept)
+            if done % SAVE_EVERY == SAVE_EVERY - 1:
+                save_state(self._folder, self.state)
+
     def is_news(self, task: Task, listed: dict[str, Any]) -> bool:
         """Whether a task changed since it was last pulled."""
         return self._before.tasks.get(task.sample) != _stamp(listed)
@@ -175,10 +179,8 @@ class _Work:
             elif known[number].sha256 != pulled.sha256:
                 self.changed.append((task.sample, number))
         self._known[task.sample] = found
-        if accept.config_differences:
-            # To be looked at again once the configuration is restored.
-            self._tasks.pop(task.sample, None)
-        else:
+        self._tasks.pop(task.sample, None)
+        if not accept.config_differences:
             self._tasks[task.sample] = _stamp(listed)
 
     def forget(self, sample: str) -> None:
@@ -211,11 +213,58 @@ def _config_on_server(client: Client, number: int) -> str:
         ) from None
 
 
+def _changed_tasks(client: Client, number: int, since: str | None) -> dict[int, dict[str, Any]]:
+    """Tasks that were changed since a time, by number; all of them without one."""
+    parameters = {}
+    if since is not None:
+        moment = datetime.fromisoformat(since) - OVERLAP
+        value = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        parameters["query"] = _filter("updated_at", "greater", "Datetime", value)
+    return {int(task["id"]): task for task in list_tasks(client, number, LISTED, **parameters)}
+
+
+def _gone(
+    client: Client,
+    number: int,
+    own: dict[int, Task],
+    listed: dict[int, dict[str, Any]],
+    before: PullState,
+) -> tuple[str, ...]:
+    """Samples whose task was deleted since the last pull.
+
+    Only where the server has fewer tasks than are known are all of them listed, which costs it
+    far more than to count them.
+    """
+    expected = {one for one, task in own.items() if task.sample not in before.gone}
+    known = expected | set(before.strangers) | listed.keys()
+    counted = client.get("/api/tasks", project=number, include="id", page_size=1)["total"]
+    if counted == len(known):
+        return ()
+    there = {int(task["id"]) for task in list_tasks(client, number, ("id",))}
+    return tuple(own[one].sample for one in sorted(expected - there))
+
+
+def _filter(column: str, operator: str, kind: str, value: object) -> str:
+    """A filter of the data manager."""
+    item = {
+        "filter": f"filter:tasks:{column}",
+        "operator": operator,
+        "type": kind,
+        "value": value,
+    }
+    return json.dumps({"filters": {"conjunction": "and", "items": [item]}})
+
+
 def _annotations(client: Client, listed: dict[str, Any]) -> list[dict[str, Any]]:
     """The annotations of a task, skips among them; none is not worth a request."""
-    if not listed["total_annotations"] and not listed["cancelled_annotations"]:
-        return []
-    found: list[dict[str, Any]] = client.get(f"/api/tasks/{listed['id']}/annotations/")
+    found: list[dict[str, Any]] = []
+    if listed["total_annotations"]:
+        found += client.get(f"/api/tasks/{listed['id']}/annotations/")
+    if listed["cancelled_annotations"]:
+        # The list above leaves skips out, and the task shows annotations in another form.
+        shown = client.get(f"/api/tasks/{listed['id']}")["annotations"]
+        skipped = [one["id"] for one in shown if one["was_cancelled"]]
+        found += [client.get(f"/api/annotations/{number}/") for number in skipped]
     return found
 
 
@@ -240,7 +289,9 @@ def _pulled(sample: str, annotation: dict[str, Any], digest: str, problem: str |
 
 
 def _drafts(client: Client, number: int, own: dict[int, Task]) -> tuple[str, ...]:
-    listed = list_tasks(client, number, ("id",), query=DRAFTS)
+    # Drafts leave a task's time of change alone.
+    query = _filter("draft_exists", "equal", "Boolean", True)
+    listed = list_tasks(client, number, ("id",), query=query)
     return tuple(sorted(own[one["id"]].sample for one in listed if one["id"] in own))
 
 

@@ -63,10 +63,13 @@ class PullState:
         schema_version: of this file.
         server_version: of Label Studio.
         config_sha256: fingerprint of the labelling configuration that annotations must fit.
-        updated_at: the newest change among the tasks, as the server writes it; None before any.
+        updated_at: the newest change of a task that was pulled, as the server writes it; None
+            before any.
         annotations: the annotations that stand on the server, by sample and number.
         drafts: samples with work that somebody began and did not submit.
         tasks: when each sample's task was last changed, as far as it was pulled.
+        gone: samples whose task was deleted on the server.
+        strangers: numbers of tasks that the project did not push.
     """
 
     schema_version: int
@@ -76,6 +79,8 @@ class PullState:
     annotations: tuple[Pulled, ...] = ()
     drafts: tuple[str, ...] = ()
     tasks: dict[str, str] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+    strangers: tuple[int, ...] = ()
 
     @property
     def usable(self) -> tuple[Pulled, ...]:

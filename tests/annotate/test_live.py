@@ -97,7 +97,7 @@ def test_a_push_that_was_killed_goes_on_without_making_tasks_twice(client, folde
 def test_a_changed_photo_is_refused_by_name(client, folder, samples):
     push(client, folder, samples[:2], ADE)
     samples[1].image.write_bytes(samples[5].image.read_bytes())
-    with pytest.raises(UserError, match="changed since it was pushed.*sample set/photo 1"):
+    with pytest.raises(UserError, match=r"changed since it was pushed.*sample set/photo 1"):
         push(client, folder, samples[:2], ADE)
 
 
@@ -136,6 +136,7 @@ def test_a_pull_sees_what_became_of_each_task_and_only_that(client, folder, samp
     assert report.new == ((one, first), (two, second), (three, skipped), (four, fourth))
     assert not (report.changed or report.deleted or report.refused or report.strangers)
     assert report.state.drafts == (five,)
+    assert report.strangers == ()
     assert [entry.sample for entry in report.state.usable] == [one, two, four]
     assert [entry.is_skipped for entry in report.state.annotations] == [False, False, True, False]
     raw = read_annotation(folder, report.state.annotations[0])
