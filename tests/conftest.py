@@ -5,6 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A first example may compile or load what the others use, and CI's machines are busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # One thread a worker: two workers with two threads each are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
