@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from rass_bench.data.dataset import Dataset
-from rass_bench.data.reading import read_truth
+from rass_bench.data.reading import classes_present
+from rass_bench.errors import UserError
 from rass_bench.labels import IGNORE
 from rass_bench.models.rass.prompt import prompt_of
 
@@ -31,15 +31,18 @@ def classes_by_area(labels: Tensor) -> list[int]:
     return [int(index) for index in present[order]]
 
 
-def classes_present(photos: Dataset) -> tuple[str, ...]:
-    """Names of the classes that a data set's labels hold, in the order of their ids.
+def class_names(photos: Dataset) -> tuple[str, ...]:
+    """Names of the classes that a data set's labels hold, in the order of their ids, each once.
 
     Raises:
-        UserError: an unreadable label map.
+        UserError: an unreadable label map, or no class in any: there would be nothing to learn.
     """
     space = photos.spec.labels
-    names = space.names if space is not None else ()
-    present: set[int] = set()
-    for sample in photos.samples:
-        present |= set(np.unique(read_truth(photos, sample)).tolist())
-    return tuple(names[index] for index in sorted(present - {IGNORE}))
+    present = {name for sample in photos.samples for name in classes_present(photos, sample)}
+    if space is None or not present:
+        raise UserError(
+            f"no pixel of {photos.spec.key} {photos.split.name} has a class",
+            "--dataset",
+            "Check its label maps and their encoding.",
+        )
+    return tuple(name for name in dict.fromkeys(space.names) if name in present)

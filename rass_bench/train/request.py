@@ -17,14 +17,24 @@ from rass_bench.data.dataset import Dataset, open_dataset
 from rass_bench.degrade.preset import PRESETS, Preset
 from rass_bench.errors import UserError, require_package
 from rass_bench.models.rass.config import FIXED, LABELS, RAM, RassConfig, is_tagger
+from rass_bench.models.rass.loading import OFFICIAL
 from rass_bench.train.distillation import Distillation
-from rass_bench.train.loop import Advance, LoopSettings, Precision
+from rass_bench.train.loop import CHECKPOINT, Advance, LoopSettings, Precision
+from rass_bench.train.metrics_log import METRICS_FILE
 from rass_bench.train.perceptual import Perceptual
 from rass_bench.train.recipes import RECIPES, Extent, Recipe
 from rass_bench.train.scl import Mode, SclConfig
 from rass_bench.train.scr import ScrSettings
 from rass_bench.train.segmenter import train_segmenter
-from rass_bench.train.stages import Training, train_rass, train_scr, train_unet, train_vae
+from rass_bench.train.segmenter_start import PREFIX
+from rass_bench.train.stages import (
+    WEIGHTS,
+    Training,
+    train_rass,
+    train_scr,
+    train_unet,
+    train_vae,
+)
 
 ProgressBar: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 """Draws a bar: its title and the number of steps."""
@@ -44,7 +54,7 @@ _LIMITS = {
 }
 """By option: its least and its greatest number, far beyond what makes sense."""
 
-_WRITTEN = ("checkpoint.pt", "metrics.csv", "weights.safetensors", "model.safetensors")
+_WRITTEN = (CHECKPOINT, METRICS_FILE, WEIGHTS, "model.safetensors")
 """What a training leaves in its folder."""
 
 _ONE_STAGE = ("vae", "unet", "scr", "rass", "segmenter")
@@ -267,9 +277,7 @@ def _check_out(request: TrainRequest) -> None:
         raise UserError(
             "the data set's photos lie there", str(request.out), "Choose another --out."
         )
-    model = (request.model or "").removeprefix("transformers:")
-    starts = [Path(request.weights or "").resolve().parent, Path(model).resolve()]
-    if out in (starts[0] if request.weights else None, starts[1] if model else None):
+    if out == _start_folder(request):
         raise UserError(
             "the training would write over what it begins with",
             str(request.out),
@@ -284,6 +292,15 @@ def _check_out(request: TrainRequest) -> None:
                 str(request.out),
                 "Add --resume, or choose another --out.",
             )
+
+
+def _start_folder(request: TrainRequest) -> Path | None:
+    """Where the weights lie that the training begins with; None where it writes no such files."""
+    if request.model is not None:
+        return Path(request.model.removeprefix(PREFIX)).resolve()
+    if request.weights is None or request.weights.startswith(OFFICIAL):
+        return None
+    return Path(request.weights).resolve().parent
 
 
 def _folders(photos: Dataset) -> set[Path]:

@@ -23,12 +23,12 @@ from rass_bench.degrade.preset import Preset
 from rass_bench.errors import UserError
 from rass_bench.labels import LabelSpace
 from rass_bench.models.rass.config import FIXED, RassConfig
-from rass_bench.models.rass.entries import build_tagger, build_tokenizer
+from rass_bench.models.rass.entries import build_tagger
 from rass_bench.models.rass.loading import Part, build_configured, open_prior, open_weights
 from rass_bench.models.rass.lora import merge_lora
 from rass_bench.models.rass.network import RassNetwork
 from rass_bench.models.rass.official import load_strictly
-from rass_bench.models.rass.prompt import PromptEncoder, Tokenizer, WordTokenizer
+from rass_bench.models.rass.prompt import PromptEncoder
 from rass_bench.models.rass.scr import ScrNetwork
 from rass_bench.models.rass.weights import RassWeights, save_weights
 from rass_bench.train.augment import Augmentation
@@ -36,14 +36,14 @@ from rass_bench.train.crops import CropStream
 from rass_bench.train.half import halved
 from rass_bench.train.loop import Advance, LoopSettings, device_of, train
 from rass_bench.train.prior import DenoiserStage, VaeStage, draw_vae, latent_scaling
-from rass_bench.train.prompts import classes_present
+from rass_bench.train.prompts import class_names
 from rass_bench.train.rass import RassStage
 from rass_bench.train.rass_init import initialise_head
 from rass_bench.train.rass_optimizer import Rates, make_trainable
-from rass_bench.train.recipes import RECIPES
 from rass_bench.train.record import write_record
 from rass_bench.train.scr import ScrSettings, ScrStage
 from rass_bench.train.stage import Stage
+from rass_bench.train.start_checks import check_backbone, check_prompt, check_start, prior_tokenizer
 
 WEIGHTS = "weights.safetensors"
 
@@ -134,9 +134,9 @@ def train_unet(weights: str, training: Training) -> Path:
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_prior(weights)
-    _check_start(start, weights, training)
+    check_start(start, weights, training.size)
     network = _filled(start, weights)
-    tokenizer = _tokenizer(start, weights, training.space)
+    tokenizer = prior_tokenizer(start, weights, training.space)
     stage = DenoiserStage(network, tokenizer, training.space, training.loop.steps)
     if training.gradient_checkpointing:
         network.unet.enable_gradient_checkpointing()
@@ -162,9 +162,9 @@ def train_scr(weights: str, settings: ScrSettings, training: Training) -> Path:
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_prior(weights)
-    _check_start(start, weights, training)
+    check_start(start, weights, training.size)
     network = _filled(start, weights)
-    tokenizer = _tokenizer(start, weights, training.space)
+    tokenizer = prior_tokenizer(start, weights, training.space)
     if training.gradient_checkpointing:  # before the critic becomes a copy of the UNet
         network.unet.enable_gradient_checkpointing()
         network.vae.enable_gradient_checkpointing()
@@ -193,9 +193,9 @@ def train_rass(weights: str, rates: Rates, training: Training, tagger: str | Non
         UserError: weights that cannot be read; see :func:`rass_bench.train.loop.train`.
     """
     start = open_weights(weights, Part.SCR, tagger=tagger, tags=None)
-    _check_start(start, weights, training)
+    check_start(start, weights, training.size)
     if (tagger or start.config.tagger) == FIXED:
-        tagger = FIXED + ", ".join(_classes_present(training.photos))
+        tagger = FIXED + ", ".join(class_names(training.photos))
     space = training.space
     config = dataclasses.replace(
         start.config,
@@ -203,9 +203,9 @@ def train_rass(weights: str, rates: Rates, training: Training, tagger: str | Non
         label_space=space.name,
         head=dataclasses.replace(start.config.head, classes=space.size),
     )
-    tokenizer = _tokenizer(start, weights, space)
-    _check_prompt(config, tokenizer)
-    _check_backbone(config, start.scr, weights)
+    tokenizer = prior_tokenizer(start, weights, space)
+    check_prompt(config, tokenizer)
+    check_backbone(config, start.scr, weights)
     with _seeded(training.loop.seed):
         network = _begin_rass(config, start.scr)
     if training.gradient_checkpointing:
@@ -241,80 +241,6 @@ def _begin_rass(config: RassConfig, scr: Mapping[str, Tensor]) -> RassNetwork:
     make_trainable(network)
     initialise_head(network)
     return network
-
-
-def _check_backbone(config: RassConfig, scr: Mapping[str, Tensor], weights: str) -> None:
-    """SCR's weights must hold all that RASS takes from them, in the sizes that are told."""
-    wanted = build_configured(RassNetwork, config, weights).state_dict()
-    for name, empty in wanted.items():
-        if not name.startswith(("unet.", "vae.", "text_encoder.")):
-            continue
-        if name not in scr or scr[name].shape != empty.shape:
-            raise UserError(
-                f"SCR's weights lack {name} of shape {tuple(empty.shape)}",
-                weights,
-                "Train SCR again, or convert the official files again.",
-            )
-
-
-def _check_start(start: RassWeights, weights: str, training: Training) -> None:
-    """Refuse what a training would only show after hours, or never.
-
-    One size's recipe ruins the other's weights: its rates are a hundred times higher.
-    """
-    size = start.config.size
-    if size in RECIPES and size != training.size:
-        raise UserError(
-            f"weights of size {size} under the recipe of {training.size}",
-            "--size",
-            f"Give --size {size}.",
-        )
-    for name, tensor in start.scr.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise UserError(
-                f"{name} holds numbers that are not finite",
-                weights,
-                "Begin with the file that training or the conversion wrote.",
-            )
-
-
-def _classes_present(photos: Dataset) -> tuple[str, ...]:
-    """What the fixed prompt is made of; without any class there would be nothing to learn."""
-    names = classes_present(photos)
-    if not names:
-        raise UserError(
-            f"no pixel of {photos.spec.key} {photos.split.name} has a class",
-            "--dataset",
-            "Check its label maps and their encoding.",
-        )
-    return names
-
-
-def _check_prompt(config: RassConfig, tokenizer: Tokenizer) -> None:
-    """A fixed prompt must consist of words that the text encoder knows."""
-    if not config.tagger.startswith(FIXED) or not isinstance(tokenizer, WordTokenizer):
-        return
-    unknown = tokenizer.unknown(config.tagger.removeprefix(FIXED).split(","))
-    if unknown:
-        raise UserError(
-            f"the text encoder knows no {unknown[0].strip()!r}",
-            "--tagger",
-            "Use words of the class names that the prior was trained with.",
-        )
-
-
-def _tokenizer(start: RassWeights, weights: str, space: LabelSpace) -> Tokenizer:
-    """The prior's tokenizer, which must know the names of the classes that prompts are made of."""
-    tokenizer = build_tokenizer(start.config, start, weights)
-    unknown = tokenizer.unknown(space.names) if isinstance(tokenizer, WordTokenizer) else ()
-    if unknown:
-        raise UserError(
-            f"a text encoder without words for {len(unknown)} of {space.size} classes: "
-            f"{', '.join(unknown[:3])}{' ...' if len(unknown) > 3 else ''}",
-            weights,
-            f"Train vae and unet on a data set with the classes of {space.name} first.",
-        )
-    return tokenizer
 
 
 def _filled(start: RassWeights, weights: str) -> ScrNetwork:

@@ -1,5 +1,6 @@
 """What a user may ask of `train`: defaults by stage, and mistakes told by name."""
 
+import contextlib
 import dataclasses
 import math
 
@@ -173,6 +174,14 @@ def test_what_a_training_begins_with_is_not_written_over(ask, tmp_path, resume):
     for request in requests:
         with pytest.raises(UserError, match="write over what it begins with"):
             carry_out(dataclasses.replace(request, resume=resume), no_bar)
+
+
+def test_official_files_do_not_claim_the_working_directory(ask, monkeypatch, tmp_path):
+    """``official:DIR`` is no file of the working directory, which may be written to."""
+    monkeypatch.chdir(tmp_path)
+    request = ask("scr", weights="official:nowhere", out=tmp_path)
+    with pytest.raises(UserError, match="nowhere"):
+        carry_out(request, lambda title, steps: contextlib.nullcontext(lambda steps, note: None))
 
 
 @pytest.mark.parametrize(
