@@ -17,6 +17,8 @@ from rass_bench.images import write_image
 from rass_bench.labels import IGNORE, LabelSpace, load_label_space
 from rass_bench.pictures import PictureRow, draw_grid, label_panel, photo_panel
 
+GUIDELINES_FILE = "guidelines.md"
+
 PICTURES = "guidelines"
 """Folder of the pictures, beside the text."""
 
@@ -143,7 +145,7 @@ def write_guidelines(folder: Path, space: LabelSpace) -> Path:
     """
     for name, picture in guideline_pictures().items():
         write_image(folder / PICTURES / f"{name}.png", picture)
-    path = folder / "guidelines.md"
+    path = folder / GUIDELINES_FILE
     write_bytes(path, guidelines_text(space).encode())
     return path
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from rass_bench.annotate.acceptance import Acceptance, acceptance
 from rass_bench.annotate.client import Client, ServerError, list_tasks
-from rass_bench.annotate.project import Project, Task, load_config, load_project
+from rass_bench.annotate.on_server import project_number
+from rass_bench.annotate.project import Task, load_config, load_project
 from rass_bench.annotate.raw import (
     PULL_SCHEMA,
     Pulled,
@@ -80,7 +81,7 @@ def pull(
         UserError: nothing was pushed, the project is gone from the server, or the disk is full.
     """
     project = load_project(folder)
-    number = _number(project, folder)
+    number = project_number(project)
     accept = acceptance(load_config(folder), _config_on_server(client, number))
     before = load_state(folder) or PullState(PULL_SCHEMA, "", "", None)
     own = {task.task_id: task for task in project.tasks}
@@ -192,12 +193,6 @@ class _Work:
         for number in sorted(numbers):
             retire_annotation(self._folder, sample, number)
             self.deleted.append((sample, number))
-
-
-def _number(project: Project, folder: Path) -> int:
-    if project.project_id is None:
-        raise UserError("the last push did not get far", str(folder), "Push again.")
-    return project.project_id
 
 
 def _config_on_server(client: Client, number: int) -> str:

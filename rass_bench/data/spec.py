@@ -115,16 +115,25 @@ def spec_names() -> list[str]:
 def load_spec(name_or_folder: str) -> DatasetSpec:
     """Load a shipped definition by name, or ``dataset.yaml`` of a folder given by path.
 
-    A shipped name wins over a folder of that name in the working folder; ``./name`` is the folder.
-
     Raises:
         UserError: unknown name, or a definition with unknown, missing or malformed entries.
     """
+    return parse_spec(definition_file(name_or_folder))
+
+
+def definition_file(name_or_folder: str) -> Path:
+    """Where the ``dataset.yaml`` of a shipped name or of a folder lies.
+
+    A shipped name wins over a folder of that name in the working folder; ``./name`` is the folder.
+
+    Raises:
+        UserError: neither a shipped name nor a folder with a definition.
+    """
     folder = Path(name_or_folder)
     if name_or_folder in spec_names():
-        return parse_spec(definitions_dir() / name_or_folder / "dataset.yaml")
+        return definitions_dir() / name_or_folder / "dataset.yaml"
     if folder.joinpath("dataset.yaml").is_file():
-        return parse_spec(folder / "dataset.yaml")
+        return folder / "dataset.yaml"
     if folder.is_dir():
         raise UserError(
             "the folder holds no dataset.yaml",

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from rass_bench.annotate import push as module
+from rass_bench.annotate import on_server as module
 from rass_bench.annotate.compose import compose
 from rass_bench.annotate.labeling_config import labeling_config
+from rass_bench.annotate.on_server import batches
 from rass_bench.annotate.photos import photo_url, serve_photo
 from rass_bench.annotate.project import Task, load_config, load_project, new_project, save_project
-from rass_bench.annotate.push import batches, prediction_result, push
+from rass_bench.annotate.push import prediction_result, push
 from rass_bench.annotate.regions import read_regions
 from rass_bench.data.manifest import Sample
 from rass_bench.errors import UserError
