@@ -11,18 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rass_bench.annotate.interchange.coco_json import (
-    annotations_by_image,
-    category_classes,
-    category_entries,
+    DrawnImage,
     class_of,
     image_entry,
-    image_photos,
-    read_document,
+    read_coco_file,
+    write_coco_file,
 )
 from rass_bench.annotate.interchange.coco_masks import segmentation_mask
 from rass_bench.annotate.interchange.photos import Photo, check_size, empty_labels
 from rass_bench.errors import UserError, require_package
-from rass_bench.files import write_json
 from rass_bench.labels import IGNORE, LabelSpace
 
 MAX_ANNOTATIONS = 2_000
@@ -52,29 +49,18 @@ def read_coco(
             another size, or a segmentation that does not fit.
     """
     require_package("pycocotools", "annotate")
-    document = read_document(path)
-    classes = category_classes(document, space, path)
-    images = image_photos(document, photos, path)
-    drawn = annotations_by_image(document, images, path)
-    for image_id, drawings in drawn.items():
-        if len(drawings) > MAX_ANNOTATIONS:
+    document = read_coco_file(path, photos, space)
+    for image in document.images:
+        if len(image.annotations) > MAX_ANNOTATIONS:
             raise UserError(
-                f"{len(drawings)} annotations of one photo, more than {MAX_ANNOTATIONS:,}",
-                f"{path}, image {image_id}",
+                f"{len(image.annotations)} annotations of one photo, more than {MAX_ANNOTATIONS:,}",
+                f"{path}, image {image.image_id}",
                 "Leave the photo out.",
             )
-        for annotation in drawings:
-            class_of(annotation, classes, _place(path, annotation))
-    for image_id, photo in sorted(images.items(), key=lambda item: item[1].sample_id):
-        labels = empty_labels(photo)
-        for annotation in drawn[image_id]:
-            where = _place(path, annotation)
-            try:
-                mask = segmentation_mask(annotation.get("segmentation"), photo)
-            except ValueError as error:
-                raise UserError(str(error), where, "Correct or remove the annotation.") from None
-            labels[mask] = class_of(annotation, classes, where)
-        yield photo, labels
+        for annotation in image.annotations:
+            class_of(annotation, document.classes, _place(path, annotation))
+    for image in document.images:
+        yield image.photo, _paint(image, document.classes, path)
 
 
 def write_coco(
@@ -91,31 +77,42 @@ def write_coco(
         space: the classes.
     """
     require_package("pycocotools", "annotate")
-    from pycocotools import mask as coco
-
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for photo, labels in masks:
         check_size(labels.shape, photo, photo.file_name)
         images.append(image_entry(len(images) + 1, photo))
         for class_id in np.unique(labels[labels != IGNORE]).tolist():
-            encoded = coco.encode(np.asfortranarray(labels == class_id, dtype=np.uint8))
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": len(images),
-                    "category_id": class_id + 1,
-                    "segmentation": {
-                        "size": [photo.height, photo.width],
-                        "counts": encoded["counts"].decode("ascii"),
-                    },
-                    "area": int(coco.area(encoded)),
-                    "bbox": coco.toBbox(encoded).tolist(),
-                    "iscrowd": 0,
-                }
-            )
-    categories = category_entries(space)
-    write_json(path, {"images": images, "annotations": annotations, "categories": categories})
+            numbers = {"id": len(annotations) + 1, "image_id": len(images)}
+            annotations.append(numbers | _annotation(labels == class_id, class_id))
+    write_coco_file(path, images, annotations, space)
+
+
+def _paint(image: DrawnImage, classes: dict[int, int], path: Path) -> NDArray[np.uint8]:
+    """Lay an image's annotations on one another, uint8 (H, W)."""
+    labels = empty_labels(image.photo)
+    for annotation in image.annotations:
+        where = _place(path, annotation)
+        try:
+            mask = segmentation_mask(annotation.get("segmentation"), image.photo)
+        except ValueError as error:
+            raise UserError(str(error), where, "Correct or remove the annotation.") from None
+        labels[mask] = class_of(annotation, classes, where)
+    return labels
+
+
+def _annotation(mask: NDArray[np.bool_], class_id: int) -> dict[str, Any]:
+    """The pixels of a class, bool (H, W), as compressed run lengths."""
+    from pycocotools import mask as coco
+
+    encoded = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {
+        "category_id": class_id + 1,
+        "segmentation": {"size": list(mask.shape), "counts": encoded["counts"].decode("ascii")},
+        "area": int(coco.area(encoded)),
+        "bbox": coco.toBbox(encoded).tolist(),
+        "iscrowd": 0,
+    }
 
 
 def _place(path: Path, annotation: dict[str, Any]) -> str:

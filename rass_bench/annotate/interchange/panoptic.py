@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 
 from rass_bench.annotate.checks import mappings, text
 from rass_bench.annotate.interchange.coco_json import (
-    annotations_by_image,
-    category_classes,
-    category_entries,
     class_of,
     image_entry,
-    image_photos,
-    read_document,
+    read_coco_file,
+    write_coco_file,
 )
 from rass_bench.annotate.interchange.photos import Photo, check_size
 from rass_bench.errors import UserError
-from rass_bench.files import inside, write_json
+from rass_bench.files import inside
 from rass_bench.images import open_image, write_image
 from rass_bench.labels import IGNORE, LabelSpace
 
@@ -52,18 +49,15 @@ def read_panoptic(
             image; a path out of the folder; another size; a segment in the PNG or in the list
             alone.
     """
-    document = read_document(path)
-    classes = category_classes(document, space, path)
-    images = image_photos(document, photos, path)
-    drawn = annotations_by_image(document, images, path)
-    for image_id, photo in sorted(images.items(), key=lambda item: item[1].sample_id):
-        where = f"{path}, image {image_id}"
-        if len(drawn[image_id]) != 1:
+    document = read_coco_file(path, photos, space)
+    for image in document.images:
+        where = f"{path}, image {image.image_id}"
+        if len(image.annotations) != 1:
             raise UserError(
-                f"{len(drawn[image_id])} annotations of one image", where, "Write exactly one."
+                f"{len(image.annotations)} annotations of one image", where, "Write exactly one."
             )
-        (annotation,) = drawn[image_id]
-        yield photo, _read_one(annotation, folder, photo, classes, where)
+        (annotation,) = image.annotations
+        yield image.photo, _read_one(annotation, folder, image.photo, document.classes, where)
 
 
 def write_panoptic(
@@ -99,8 +93,7 @@ def write_panoptic(
                 "segments_info": [_segment(labels == class_id, class_id) for class_id in present],
             }
         )
-    categories = category_entries(space)
-    write_json(path, {"images": images, "annotations": annotations, "categories": categories})
+    write_coco_file(path, images, annotations, space)
 
 
 def _segment(mask: NDArray[np.bool_], class_id: int) -> dict[str, Any]:

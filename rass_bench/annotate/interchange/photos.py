@@ -91,11 +91,12 @@ def files_below(folder: Path, suffix: str) -> list[tuple[str, Path]]:
     """Sample ids and files of a folder and its subfolders, sorted by id.
 
     Raises:
-        UserError: no such folder, no file in it, a file of another suffix, or a link.
+        UserError: no such folder, no file in it, a file of another suffix, a link, or two files
+            of one id.
     """
     if not folder.is_dir():
         raise UserError("no such folder", str(folder), "Check the path.")
-    found = []
+    found: dict[str, Path] = {}
     for path in folder.rglob("*"):
         if path.is_symlink():
             raise UserError("a link instead of a file", str(path), "Copy the file itself.")
@@ -103,10 +104,14 @@ def files_below(folder: Path, suffix: str) -> list[tuple[str, Path]]:
             continue
         if path.suffix.lower() != suffix:
             raise UserError(f"no {suffix} file", str(path), "Move it out of the folder of masks.")
-        found.append((sample_id_of(path.relative_to(folder).as_posix()), path))
+        sample_id = sample_id_of(path.relative_to(folder).as_posix())
+        if sample_id in found:
+            names = " and ".join(sorted((found[sample_id].name, path.name)))
+            raise UserError(f"two masks of one photo: {names}", str(folder), "Keep one of them.")
+        found[sample_id] = path
     if not found:
         raise UserError(f"the folder holds no {suffix} file", str(folder), "Check the path.")
-    return sorted(found)
+    return sorted(found.items())
 
 
 def class_titles(space: LabelSpace) -> tuple[str, ...]:

@@ -73,6 +73,13 @@ def test_files_are_listed_by_id_and_anything_else_is_refused(tmp_path):
     assert caught.value.where.endswith("notes.txt")
 
 
+def test_two_masks_of_one_photo_are_refused(tmp_path):
+    for name in ("a.png", "a.PNG"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"two masks of one photo: a\.PNG and a\.png"):
+        files_below(tmp_path, ".png")
+
+
 def test_a_link_among_the_masks_is_refused(tmp_path):
     (tmp_path / "a.png").symlink_to("/etc/hostname")
     with pytest.raises(UserError, match="a link instead of a file"):
