@@ -9,7 +9,13 @@ from rass_bench.annotate.guidelines import GUIDELINES_FILE, write_guidelines
 from rass_bench.annotate.labeling_config import labeling_config
 from rass_bench.annotate.policy import default_policy_file
 from rass_bench.annotate.project import config_path
-from rass_bench.data.spec import DatasetSpec, Layout, definition_file, parse_spec
+from rass_bench.data.spec import (
+    DEFINITION_FILE,
+    DatasetSpec,
+    Layout,
+    definition_file,
+    parse_spec,
+)
 from rass_bench.errors import UserError, from_os_error
 from rass_bench.files import write_bytes
 from rass_bench.labels import LabelSpace
@@ -95,7 +101,7 @@ def load_space(folder: Path) -> LabelSpace:
 
 def definition_path(folder: Path) -> Path:
     """Where a project keeps the definition of the data set that it makes."""
-    return folder / "dataset.yaml"
+    return folder / DEFINITION_FILE
 
 
 def policy_path(folder: Path) -> Path:

@@ -167,7 +167,7 @@ def _judge_single(sample: str, single: Single, policy: Policy) -> Iterator[Findi
     if _above(shape.holes, policy.max_holes):
         yield fix("holes", shape.holes, f"{shape.holes} holes (limit {policy.max_holes})")
     if shape.roughness is not None and _above(shape.roughness, policy.max_roughness):
-        note = f"outlines of roughness {shape.roughness:.2f} (limit {policy.max_roughness:.2f})"
+        note = f"outlines of roughness {shape.roughness:.3f} (limit {policy.max_roughness:.3f})"
         yield fix("roughness", shape.roughness, note)
     if single.seconds is not None and _below(single.seconds, policy.min_seconds):
         note = f"drawn in {single.seconds:.0f} s (at least {policy.min_seconds:.0f} s)"
@@ -191,7 +191,7 @@ def _judge_pair(sample: str, pair: Pair, policy: Policy, space: LabelSpace) -> I
     for name, title in _PAIR_GATES.items():
         value, limit = getattr(pair.agreement, name), getattr(policy, f"min_{name}")
         if value is not None and _below(value, limit):
-            note = f"{title} {value:.2f} {between} (at least {limit:.2f})"
+            note = f"{title} {value:.3f} {between} (at least {limit:.3f})"
             check = name.replace("_", "-")
             yield Finding(sample, check, value, Severity.ADJUDICATE, note)
     share = _class_shares(pair, space.size)
@@ -199,7 +199,7 @@ def _judge_pair(sample: str, pair: Pair, policy: Policy, space: LabelSpace) -> I
         value = float(pair.agreement.class_iou[class_id])
         if not math.isnan(value) and _below(value, policy.min_class_iou):
             name = space.names[class_id]
-            note = f"IoU of {name} {value:.2f} {between} (at least {policy.min_class_iou:.2f})"
+            note = f"IoU of {name} {value:.3f} {between} (at least {policy.min_class_iou:.3f})"
             yield Finding(sample, f"class-iou/{name}", value, Severity.ADJUDICATE, note)
 
 
@@ -215,7 +215,7 @@ def _judge_together(measures: Measures, policy: Policy) -> Iterator[Finding]:
     """All annotations together."""
     alpha = measures.alpha
     if alpha is not None and _below(alpha, policy.min_alpha):
-        note = f"Krippendorff's alpha {alpha:.2f} (at least {policy.min_alpha:.2f})"
+        note = f"Krippendorff's alpha {alpha:.3f} (at least {policy.min_alpha:.3f})"
         yield Finding(measures.sample, "alpha", alpha, Severity.ADJUDICATE, note)
 
 

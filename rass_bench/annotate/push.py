@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rass_bench.annotate.brush_rle import encode_brush
 from rass_bench.annotate.client import Client
-from rass_bench.annotate.labeling_config import IMAGE_TAG, LABELS_TAG, alias
+from rass_bench.annotate.labeling_config import IGNORE_ALIAS, IMAGE_TAG, LABELS_TAG, alias
 from rass_bench.annotate.on_server import (
     ensure_predictions,
     ensure_project,
@@ -109,36 +109,43 @@ def push(
     return PushReport(project_number(project), added, len(samples) - added, prelabelled)
 
 
-def prediction_result(labels: NDArray[np.uint8], space: LabelSpace) -> list[dict[str, Any]]:
-    """A label map as brush regions, one a class, in order of the class id.
+def prediction_result(
+    labels: NDArray[np.uint8], space: LabelSpace, ignored: NDArray[np.bool_] | None = None
+) -> list[dict[str, Any]]:
+    """A label map as brush regions, one a class in order of the class id, then one of ignore.
 
     Args:
         labels: uint8 (H, W), ids 0..K-1; other ids (255 = ignore) become no region.
         space: the label space.
+        ignored: bool (H, W), what an ignore region shall cover; None makes none.
 
     Returns:
         A Label Studio ``result``. Equal maps give equal region ids.
     """
-    height, width = labels.shape
-    digest = sha256_bytes(labels.tobytes())
-    return [
-        {
-            "id": f"{digest[:6]}-{class_id:03d}",
-            "type": "brushlabels",
-            "from_name": LABELS_TAG,
-            "to_name": IMAGE_TAG,
-            "original_width": width,
-            "original_height": height,
-            "image_rotation": 0,
-            "value": {
-                "format": "rle",
-                "rle": encode_brush(np.where(labels == class_id, 255, 0).astype(np.uint8)),
-                "brushlabels": [alias(class_id)],
-            },
-        }
-        for class_id in (int(value) for value in np.unique(labels))
-        if class_id < space.size
-    ]
+    digest = sha256_bytes(labels.tobytes())[:6]
+    present = [value for value in np.unique(labels).tolist() if value < space.size]
+    result = [_region(f"{digest}-{k:03d}", alias(k), labels == k) for k in present]
+    if ignored is not None and ignored.any():
+        result.append(_region(f"{digest}-{IGNORE_ALIAS}", IGNORE_ALIAS, ignored))
+    return result
+
+
+def _region(region_id: str, label: str, mask: NDArray[np.bool_]) -> dict[str, Any]:
+    height, width = mask.shape
+    return {
+        "id": region_id,
+        "type": "brushlabels",
+        "from_name": LABELS_TAG,
+        "to_name": IMAGE_TAG,
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "value": {
+            "format": "rle",
+            "rle": encode_brush(np.where(mask, 255, 0).astype(np.uint8)),
+            "brushlabels": [label],
+        },
+    }
 
 
 def _serve(

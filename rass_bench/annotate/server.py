@@ -124,6 +124,18 @@ def _start_checked(
     return server
 
 
+def wait_for_end(server: Server, folder: Path) -> None:
+    """Wait until a server ends by itself, which it should not.
+
+    Raises:
+        UserError: it ended; the message holds its last lines.
+    """
+    import psutil
+
+    psutil.Process(server.process_id).wait()
+    raise _ended_badly("the server ended by itself", folder, load_credentials(folder))
+
+
 def connect(folder: Path) -> Client:
     """A client of the server that runs on a project's folder, in the name of its admin.
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 import rass_bench
 from rass_bench.cli import (
+    annotate,
     compare,
     data,
     degrade,
@@ -44,6 +45,7 @@ app.add_typer(degrade.app, name="degrade")
 app.add_typer(data.app, name="data")
 app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.add_typer(weights.app, name="weights")
+app.add_typer(annotate.app, name="annotate")
 
 
 INTERRUPTED = 130

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 import rass_bench
 from rass_bench.errors import UserError, suggest
 from rass_bench.files import read_yaml
 from rass_bench.labels import LabelEncoding, LabelSpace, load_label_space
+
+DEFINITION_FILE = "dataset.yaml"
 
 MAX_SCALE = 16
 """The largest scale of a definition; beyond it a typing error, not a data set, is likely."""
@@ -109,7 +113,7 @@ def definitions_dir() -> Path:
 
 def spec_names() -> list[str]:
     """The names of all shipped definitions, sorted."""
-    return sorted(path.parent.name for path in definitions_dir().glob("*/dataset.yaml"))
+    return sorted(path.parent.name for path in definitions_dir().glob(f"*/{DEFINITION_FILE}"))
 
 
 def load_spec(name_or_folder: str) -> DatasetSpec:
@@ -131,9 +135,9 @@ def definition_file(name_or_folder: str) -> Path:
     """
     folder = Path(name_or_folder)
     if name_or_folder in spec_names():
-        return definitions_dir() / name_or_folder / "dataset.yaml"
-    if folder.joinpath("dataset.yaml").is_file():
-        return folder / "dataset.yaml"
+        return definitions_dir() / name_or_folder / DEFINITION_FILE
+    if folder.joinpath(DEFINITION_FILE).is_file():
+        return folder / DEFINITION_FILE
     if folder.is_dir():
         raise UserError(
             "the folder holds no dataset.yaml",
@@ -176,6 +180,15 @@ def parse_spec(path: Path) -> DatasetSpec:
     if spec.label_space:
         load_label_space(spec.label_space)
     return spec
+
+
+def definition_text(spec: DatasetSpec) -> str:
+    """A definition as YAML, which :func:`parse_spec` reads back."""
+    entries = {key: value for key, value in asdict(spec).items() if value is not None}
+    entries |= {"layout": spec.layout.value, "splits": {one.name: one.count for one in spec.splits}}
+    if spec.label_encoding is not None:
+        entries["label_encoding"] = spec.label_encoding.value
+    return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _check_types(raw: dict[str, Any], path: Path) -> None:

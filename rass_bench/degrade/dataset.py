@@ -8,11 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from rass_bench.data.dataset import CLEAN_FOLDER, Dataset, manifest_name
 from rass_bench.data.manifest import Manifest, ManifestEntry, Sample, load_manifest
-from rass_bench.data.spec import DatasetSpec, Layout, SplitSpec
+from rass_bench.data.spec import DEFINITION_FILE, DatasetSpec, Layout, SplitSpec, definition_text
 from rass_bench.degrade.apply import apply
 from rass_bench.degrade.preset import PRESETS, Preset
 from rass_bench.degrade.recipe import sample as sample_recipe
@@ -300,12 +298,7 @@ def _finish_folder(spec: DatasetSpec, out: Path, finished: dict[str, ManifestEnt
         raise UserError("no image could be degraded", str(out), "Check the source's files.")
     manifest = Manifest(dataset=spec.key, split=split.name, entries=entries)
     manifest.save(out / manifest_name(split.name))
-    definition = {key: value for key, value in asdict(spec).items() if value is not None}
-    definition |= {"layout": spec.layout.value, "splits": {split.name: split.count}}
-    if spec.label_encoding is not None:
-        definition["label_encoding"] = spec.label_encoding.value
-    text = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True, width=1000)
-    write_bytes(out / "dataset.yaml", text.encode())
+    write_bytes(out / DEFINITION_FILE, definition_text(spec).encode())
     for folder in PIXEL_FOLDERS:
         for stray in (out / folder).rglob(".*.tmp"):
             stray.unlink(missing_ok=True)
