@@ -185,7 +185,7 @@ def test_annotators_who_name_an_object_differently_are_adjudicated():
     assert found.decision is Decision.ADJUDICATE
     names = {"class-iou/tree", "class-iou/plant", "pixel-agreement", "kappa", "alpha"}
     assert names <= checks(found)
-    assert "IoU of tree 0.00 between ann and ben" in " ".join(one.note for one in found.findings)
+    assert "IoU of tree 0.000 between ann and ben" in " ".join(one.note for one in found.findings)
 
 
 def test_a_small_object_is_not_held_to_the_iou_of_a_class():
