@@ -1,0 +1,209 @@
+"""An annotator at Label Studio's labelling page: a real browser, its mouse and its keyboard."""
+
+import io
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Locator, Page, Response
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+"""For a browser that reaches nothing but this machine."""
+
+TIMEOUT = 120_000
+"""Milliseconds that the page may take for anything: other programs may keep processors busy."""
+
+SETTLED = 300
+"""Milliseconds after which a page that looks the same has drawn everything."""
+
+BRUSH = 15
+"""Width of a stroke in pixels of the page, however large it shows the photo."""
+
+_IS_SHOWN = """() => {
+    const store = window.Htx?.annotationStore;
+    const photo = store?.selected?.objects[0];
+    const regions = store?.selected?.regions ?? [];
+    const has_begun = regions.length > 0 || store?.predictions.length === 0;
+    return photo?.imageIsLoaded && has_begun && regions.every(one => !one.rle || one.imageData);
+}"""
+
+_CHANGES = "() => window.Htx.annotationStore.selected.history.undoIdx"
+
+
+@dataclass(frozen=True)
+class AnnotatorPage:
+    """The page as one annotator sees it, and what it asked for since the log-in.
+
+    Attributes:
+        page: the browser's own handle.
+        server: the server's address.
+        requests: every address that was asked, by the page or its workers.
+        answers: what the page got.
+        dialogs: what dialogs said; only scripts that were slipped in open any.
+    """
+
+    page: Page
+    server: str
+    requests: list[str] = field(default_factory=list)
+    answers: list[Response] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+    @property
+    def strangers(self):
+        """Requests that left the machine."""
+        return [url for url in self.requests if not _is_local(url)]
+
+    @property
+    def task(self):
+        """The task that the server chose, as it told the page."""
+        return [one for one in self.answers if "id=next_task" in one.url][-1].json()
+
+    @property
+    def photo(self) -> Locator:
+        return self.page.get_by_alt_text("image", exact=True)
+
+    @property
+    def regions(self):
+        """Labels of the regions that the page lists, from the lowest to the topmost."""
+        return self.page.locator(".lsf-outliner-item__title").all_text_contents()
+
+    @property
+    def chosen(self):
+        """The labels that are highlighted: the next stroke's."""
+        return self.page.locator(".lsf-label_selected .lsf-label__text").all_text_contents()
+
+    def label(self, name):
+        """A class in the column of labels."""
+        texts = self.page.locator(".lsf-label__text")
+        return texts.filter(has=self.page.get_by_text(name, exact=True))
+
+    def open_stream(self, project):
+        """Let the server choose the next photo for this annotator."""
+        self._open(f"/projects/{project}/data?labeling=1")
+
+    def open_task(self, project, task):
+        self._open(f"/projects/{project}/data?task={task}")
+
+    def choose_by_filter(self, name):
+        """Type a class's name into the box above the labels, and take the first one it leaves."""
+        self.press("Shift+F")
+        self.page.keyboard.type(name)
+        self.page.keyboard.press("Enter")
+
+    def press(self, key):
+        self.page.keyboard.press(key)
+
+    def take_eraser(self):
+        self.page.get_by_role("button", name="eraser", exact=True).click()
+
+    def draw(self, *points):
+        """Lead the tool in hand along points, each a share (x, y) of the photo's sides."""
+        before = self.page.evaluate(_CHANGES)
+        box = self.photo.bounding_box()
+        (first, *others) = [
+            (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points
+        ]
+        mouse = self.page.mouse
+        mouse.move(*first)
+        mouse.down()
+        for point in others:
+            mouse.move(*point, steps=10)
+        mouse.up()
+        self._wait_for_changes(before + 1)
+        # Beside the photo, where the tool's outline hides nothing.
+        mouse.move(box["x"], box["y"] - 5)
+
+    def undo(self):
+        before = self.page.evaluate(_CHANGES)
+        self.press("Control+z")
+        self._wait_for_changes(before - 1)
+
+    def submit(self):
+        """Submit, and wait until the server has stored it."""
+        self._hand_in("submit")
+
+    def skip(self):
+        """Skip the photo, and wait until the server has noted it."""
+        self._hand_in("skip")
+
+    def pixels(self):
+        """The photo under its regions once nothing moves any more, uint8 (h, w, 3)."""
+        last, shown = None, self._photo_screenshot()
+        while shown != last:
+            self.page.wait_for_timeout(SETTLED)
+            last, shown = shown, self._photo_screenshot()
+        return np.asarray(Image.open(io.BytesIO(shown)).convert("RGB"))
+
+    def save_screenshot(self, path):
+        self.page.screenshot(path=path)
+
+    def _open(self, address):
+        self.page.goto(self.server + address)
+        self.wait_until_shown()
+
+    def wait_until_shown(self):
+        """Wait for the photo and the regions that it begins with."""
+        self.page.wait_for_function(_IS_SHOWN)
+
+    def _photo_screenshot(self):
+        return self.page.screenshot(clip=self.photo.bounding_box())
+
+    def _wait_for_changes(self, count):
+        self.page.wait_for_function(f"count => ({_CHANGES})() === count", arg=count)
+
+    def _hand_in(self, button):
+        def is_stored(response):
+            asked = response.request
+            return asked.method == "POST" and "/annotations" in urlsplit(asked.url).path
+
+        with self.page.expect_response(is_stored) as stored:
+            self.page.get_by_test_id(f"bottombar-{button}-button").click()
+        assert stored.value.status == 201
+
+
+def log_in(browser, server, account, size=(1280, 800)):
+    """Log in through the server's page of that purpose, in a window of its own.
+
+    Args:
+        browser: a running browser.
+        server: the server's address.
+        account: the annotator's.
+        size: of the window, in pixels.
+    """
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    context.set_default_timeout(TIMEOUT)
+    opened = AnnotatorPage(context.new_page(), server)
+
+    def keep(response):
+        opened.answers.append(response)
+
+    def dismiss(dialog):
+        opened.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    context.on("request", lambda request: opened.requests.append(request.url))
+    context.on("response", keep)
+    opened.page.on("websocket", lambda socket: opened.requests.append(socket.url))
+    opened.page.on("dialog", dismiss)
+    # Whoever logged in is led on; the version is the lightest page.
+    opened.page.goto(f"{server}/user/login/?next={quote('/version')}")
+    opened.page.locator("input[name=email]").fill(account.email)
+    opened.page.locator("input[name=password]").fill(account.password)
+    opened.page.locator("button[type=submit]").click()
+    opened.page.wait_for_url(f"{server}/version")
+    return opened
+
+
+def _is_local(url):
+    address = urlsplit(url.removeprefix("blob:"))
+    return address.scheme == "data" or address.hostname == "127.0.0.1"
