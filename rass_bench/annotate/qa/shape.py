@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from rass_bench.annotate.qa.agreement import check_maps
@@ -89,8 +90,10 @@ def measure_shape(
             "a label map and its coverage differ in size", "QA", "Compose the annotation again."
         )
     limit = speck_share * labels.size
-    present = np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256)[:classes])
-    measured = [_measure_class(labels, int(class_id), limit) for class_id in present]
+    ids, areas = _regions(labels)
+    measured = [
+        _measure_class(labels, int(one), areas[ids == one], limit) for one in np.unique(ids)
+    ]
     shapes = tuple(shape for shape, _ in measured)
     outline, smooth = np.sum([lengths for _, lengths in measured], axis=0) if measured else (0, 0)
     holes, hole_pixels = _find_holes(covered, limit)
@@ -108,22 +111,22 @@ def measure_shape(
 
 
 def _measure_class(
-    labels: NDArray[np.uint8], class_id: int, limit: float
+    labels: NDArray[np.uint8], class_id: int, areas: NDArray[np.int64], limit: float
 ) -> tuple[ClassShape, tuple[float, float]]:
-    """One class, and the lengths of its outlines as they are and smoothed."""
-    import cv2
+    """One class, and the lengths of its outlines as they are and smoothed.
 
-    whole = cv2.compare(labels, class_id, cv2.CMP_EQ)
-    left, top, width, height = cv2.boundingRect(whole)
-    mask = whole[top : top + height, left : left + width]
-    count, _, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    areas = statistics[1:, cv2.CC_STAT_AREA]
+    Args:
+        labels: the label map.
+        class_id: the class.
+        areas: pixels of each of its regions.
+        limit: regions below it are specks.
+    """
     specks = areas[areas < limit]
-    outline, smooth = _outline_lengths(mask, (top, left), labels.shape)
+    outline, smooth = _outline_lengths(labels, class_id)
     shape = ClassShape(
         class_id=class_id,
         pixels=int(areas.sum()),
-        components=count - 1,
+        components=areas.size,
         specks=specks.size,
         speck_pixels=int(specks.sum()),
         roughness=outline / smooth - 1 if smooth else None,
@@ -131,50 +134,107 @@ def _measure_class(
     return shape, (outline, smooth)
 
 
-def _outline_lengths(
-    mask: NDArray[np.uint8], corner: tuple[int, int], size: tuple[int, ...]
-) -> tuple[float, float]:
-    """Length of a mask's outlines as they are and smoothed, both over the same points.
-
-    Args:
-        mask: uint8 (h, w), a part of the photo.
-        corner: where it lies in the photo, row and column.
-        size: height and width of the photo.
-    """
+def _outline_lengths(labels: NDArray[np.uint8], class_id: int) -> tuple[float, float]:
+    """Length of a class's outlines as they are and smoothed, both over the same points."""
     import cv2
 
-    contours, _ = cv2.findContours(
-        mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(corner[1], corner[0])
-    )
-    last = np.array([size[1] - 1, size[0] - 1])
-    outline = smooth = 0.0
-    for contour in contours:
-        # Shorter outlines shrink under the average; they are specks.
-        if len(contour) < 4 * SMOOTHING:
-            continue
-        points = contour[:, 0].astype(np.float64)
-        averaged = _circular_mean(points)
-        at_frame = ((points == 0) | (points == last)).any(axis=1).astype(np.float64)[:, None]
-        # A step counts where no point that its average is taken of lies on the frame.
-        away = _circular_mean(at_frame)[:, 0] < 0.5 / SMOOTHING
-        counts = away & np.roll(away, -1)
-        outline += _step_lengths(points)[counts].sum()
-        smooth += _step_lengths(averaged)[counts].sum()
+    whole = (labels == class_id).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(whole)
+    mask = whole[top : top + height, left : left + width]
+    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(left, top))
+    last = np.array([labels.shape[1] - 1, labels.shape[0] - 1])
+    # Shorter outlines shrink under the average; they are specks.
+    long = [one[:, 0] for one in contours if len(one) >= 4 * SMOOTHING]
+    lengths = np.array([_contour_lengths(points, last) for points in long])
+    outline, smooth = lengths.sum(axis=0) if long else (0.0, 0.0)
+    return float(outline), float(smooth)
+
+
+@njit(cache=True, nogil=True)
+def _contour_lengths(points, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Length of one closed outline (n, 2), x and y, as it is and smoothed.
+
+    A step counts where no point that the averages at its ends are taken of lies on the frame.
+    """
+    half, count = SMOOTHING // 2, len(points)
+    total_x, total_y, at_frame = 0, 0, 0
+    averaged = np.empty((count, 2))
+    away = np.empty(count, dtype=np.bool_)
+    for i in range(-half - 1, count + half):
+        x, y = points[i % count]
+        total_x, total_y = total_x + x, total_y + y
+        at_frame += x == 0 or y == 0 or x == last[0] or y == last[1]
+        if i - SMOOTHING >= -half - 1:
+            x, y = points[(i - SMOOTHING) % count]
+            total_x, total_y = total_x - x, total_y - y
+            at_frame -= x == 0 or y == 0 or x == last[0] or y == last[1]
+        if i >= half:
+            averaged[i - half] = total_x / SMOOTHING, total_y / SMOOTHING
+            away[i - half] = at_frame == 0
+    outline, smooth = 0.0, 0.0
+    for i in range(count):
+        after = (i + 1) % count
+        if away[i] and away[after]:
+            outline += _distance(points, i, after)
+            smooth += _distance(averaged, i, after)
     return outline, smooth
 
 
-def _circular_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moving average (n, d) of SMOOTHING neighbours on a closed curve."""
-    half = SMOOTHING // 2
-    wrapped = np.concatenate([values[-half - 1 :], values, values[:half]])
-    total = wrapped.cumsum(axis=0)
-    mean: NDArray[np.float64] = (total[SMOOTHING:] - total[:-SMOOTHING]) / SMOOTHING
-    return mean
+@njit(cache=True, nogil=True)
+def _distance(points, i, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return math.hypot(points[j, 0] - points[i, 0], points[j, 1] - points[i, 1])
 
 
-def _step_lengths(points: NDArray[np.float64]) -> Any:
-    """Distance of each point (n, 2) of a closed curve to the next."""
-    return np.hypot(*(np.roll(points, -1, axis=0) - points).T)
+@njit(cache=True, nogil=True)
+def _regions(labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Class and pixels of each 8-connected region of one class, both int64 (n,).
+
+    In one pass, every pixel joins the regions of its class that touch it from the left and from
+    above (union-find); the last two rows are all that is kept of the map.
+    """
+    height, width = labels.shape
+    parent = np.empty(labels.size, dtype=np.int32)
+    pixels = np.empty(labels.size, dtype=np.int64)
+    ids = np.empty(labels.size, dtype=np.int64)
+    above, here = np.zeros(width, dtype=np.int32), np.zeros(width, dtype=np.int32)
+    count = 0
+    for y in range(height):
+        above, here = here, above
+        for x in range(width):
+            own = labels[y, x]
+            if own == IGNORE:
+                continue
+            region = -1
+            if x and labels[y, x - 1] == own:
+                region = _join(parent, region, here[x - 1])
+            if y:
+                for neighbour in range(max(0, x - 1), min(width, x + 2)):
+                    if labels[y - 1, neighbour] == own:
+                        region = _join(parent, region, above[neighbour])
+            if region < 0:
+                region = count
+                parent[count], pixels[count], ids[count] = count, 0, own
+                count += 1
+            here[x] = region
+            pixels[region] += 1
+    # A region joins one that began earlier: from the last to the first, each has all its pixels.
+    for region in range(count - 1, -1, -1):
+        if parent[region] != region:
+            pixels[parent[region]] += pixels[region]
+    first = np.flatnonzero(parent[:count] == np.arange(count))
+    return ids[first], pixels[first]
+
+
+@njit(cache=True, nogil=True)
+def _join(parent, region, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Make one region of the root ``region`` (-1 for none) and the one that holds ``other``."""
+    while parent[other] != other:
+        parent[other] = parent[parent[other]]
+        other = parent[other]
+    if region < 0:
+        return other
+    parent[max(region, other)] = min(region, other)
+    return min(region, other)
 
 
 def _find_holes(covered: NDArray[np.bool_], limit: float) -> tuple[int, int]:

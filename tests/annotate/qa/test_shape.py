@@ -74,6 +74,30 @@ def test_a_diagonal_line_is_one_region():
     assert {one.class_id: one.components for one in measure(labels).classes}[4] == 1
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    hnp.arrays(
+        np.uint8,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
+        elements=st.sampled_from([0, 1, 2, 255]),
+    )
+)
+def test_regions_are_those_that_a_flood_fills(labels):
+    found = measure(labels, speck_share=4 / labels.size)
+    by_class = {one.class_id: one for one in found.classes}
+    assert set(by_class) == set(labels.ravel().tolist()) - {255}
+    for class_id, one in by_class.items():
+        mask = np.zeros((labels.shape[0], labels.shape[1]), dtype=np.uint8)
+        mask[labels == class_id] = 1
+        areas = []
+        while mask.any():
+            row, column = np.argwhere(mask)[0].tolist()
+            areas.append(cv2.floodFill(mask, None, (column, row), 0, flags=8)[0])
+        specks = [area for area in areas if area < 4]
+        assert (one.components, one.pixels) == (len(areas), sum(areas))
+        assert (one.specks, one.speck_pixels) == (len(specks), sum(specks))
+
+
 def test_holes_are_small_gaps_that_do_not_reach_the_frame():
     covered = np.ones((100, 100), dtype=bool)
     covered[20:23, 20:23] = False  # a hole of 9 pixels
@@ -88,6 +112,22 @@ def test_an_ignored_spot_is_no_hole():
     labels = grass()
     labels[20:23, 20:23] = 255
     assert measure(labels).holes == 0
+
+
+def test_roughness_is_the_length_over_that_of_the_averaged_outline():
+    labels = np.full((120, 120), 255, dtype=np.uint8)
+    cv2.ellipse(labels, (60, 60), (40, 25), 20, 0, 360, 9, -1)
+    labels[30:90:4, 55:70] = 255
+    mask = (labels == 9).astype(np.uint8)
+    lengths = []
+    for contour in cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]:
+        points = contour[:, 0].astype(float)
+        averaged = np.mean([np.roll(points, shift, axis=0) for shift in range(-4, 5)], axis=0)
+        closed = [np.concatenate([curve, curve[:1]]) for curve in (points, averaged)]
+        if len(points) >= 36:
+            lengths.append([np.linalg.norm(np.diff(one, axis=0), axis=1).sum() for one in closed])
+    outline, smooth = np.sum(lengths, axis=0)
+    assert measure(labels).roughness == pytest.approx(outline / smooth - 1)
 
 
 @pytest.mark.parametrize("angle", [0, 10, 22.5, 30, 45])
