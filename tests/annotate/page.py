@@ -45,14 +45,14 @@ class AnnotatorPage:
     """The page as one annotator sees it, and what it asked for since the log-in.
 
     Attributes:
-        page: the browser's own handle.
+        tab: the browser's own handle.
         server: the server's address.
         requests: every address that was asked, by the page or its workers.
         answers: what the page got.
         dialogs: what dialogs said; only scripts that were slipped in open any.
     """
 
-    page: Page
+    tab: Page
     server: str
     requests: list[str] = field(default_factory=list)
     answers: list[Response] = field(default_factory=list)
@@ -70,22 +70,27 @@ class AnnotatorPage:
 
     @property
     def photo(self) -> Locator:
-        return self.page.get_by_alt_text("image", exact=True)
+        return self.tab.get_by_alt_text("image", exact=True)
 
     @property
     def regions(self):
         """Labels of the regions that the page lists, from the lowest to the topmost."""
-        return self.page.locator(".lsf-outliner-item__title").all_text_contents()
+        return self.tab.locator(".lsf-outliner-item__title").all_text_contents()
 
     @property
     def chosen(self):
         """The labels that are highlighted: the next stroke's."""
-        return self.page.locator(".lsf-label_selected .lsf-label__text").all_text_contents()
+        return self.tab.locator(".lsf-label_selected .lsf-label__text").all_text_contents()
+
+    @property
+    def tool(self):
+        """The tool in hand."""
+        return self.tab.locator(".lsf-tool_active").get_attribute("aria-label")
 
     def label(self, name):
         """A class in the column of labels."""
-        texts = self.page.locator(".lsf-label__text")
-        return texts.filter(has=self.page.get_by_text(name, exact=True))
+        texts = self.tab.locator(".lsf-label__text")
+        return texts.filter(has=self.tab.get_by_text(name, exact=True))
 
     def open_stream(self, project):
         """Let the server choose the next photo for this annotator."""
@@ -97,23 +102,23 @@ class AnnotatorPage:
     def choose_by_filter(self, name):
         """Type a class's name into the box above the labels, and take the first one it leaves."""
         self.press("Shift+F")
-        self.page.keyboard.type(name)
-        self.page.keyboard.press("Enter")
+        self.tab.keyboard.type(name)
+        self.tab.keyboard.press("Enter")
 
     def press(self, key):
-        self.page.keyboard.press(key)
+        self.tab.keyboard.press(key)
 
     def take_eraser(self):
-        self.page.get_by_role("button", name="eraser", exact=True).click()
+        self.tab.get_by_role("button", name="eraser", exact=True).click()
 
     def draw(self, *points):
         """Lead the tool in hand along points, each a share (x, y) of the photo's sides."""
-        before = self.page.evaluate(_CHANGES)
+        before = self.tab.evaluate(_CHANGES)
         box = self.photo.bounding_box()
         (first, *others) = [
             (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points
         ]
-        mouse = self.page.mouse
+        mouse = self.tab.mouse
         mouse.move(*first)
         mouse.down()
         for point in others:
@@ -124,50 +129,50 @@ class AnnotatorPage:
         mouse.move(box["x"], box["y"] - 5)
 
     def undo(self):
-        before = self.page.evaluate(_CHANGES)
+        before = self.tab.evaluate(_CHANGES)
         self.press("Control+z")
         self._wait_for_changes(before - 1)
 
     def submit(self):
-        """Submit, and wait until the server has stored it."""
+        """Hand in what is drawn, and wait until the server has stored it."""
         self._hand_in("submit")
 
     def skip(self):
-        """Skip the photo, and wait until the server has noted it."""
+        """Hand in nothing, and wait until the server has noted it."""
         self._hand_in("skip")
 
     def pixels(self):
         """The photo under its regions once nothing moves any more, uint8 (h, w, 3)."""
         last, shown = None, self._photo_screenshot()
         while shown != last:
-            self.page.wait_for_timeout(SETTLED)
+            self.tab.wait_for_timeout(SETTLED)
             last, shown = shown, self._photo_screenshot()
         return np.asarray(Image.open(io.BytesIO(shown)).convert("RGB"))
 
     def save_screenshot(self, path):
-        self.page.screenshot(path=path)
+        self.tab.screenshot(path=path)
 
     def _open(self, address):
-        self.page.goto(self.server + address)
+        self.tab.goto(self.server + address)
         self.wait_until_shown()
 
     def wait_until_shown(self):
         """Wait for the photo and the regions that it begins with."""
-        self.page.wait_for_function(_IS_SHOWN)
+        self.tab.wait_for_function(_IS_SHOWN)
 
     def _photo_screenshot(self):
-        return self.page.screenshot(clip=self.photo.bounding_box())
+        return self.tab.screenshot(clip=self.photo.bounding_box())
 
     def _wait_for_changes(self, count):
-        self.page.wait_for_function(f"count => ({_CHANGES})() === count", arg=count)
+        self.tab.wait_for_function(f"count => ({_CHANGES})() === count", arg=count)
 
     def _hand_in(self, button):
         def is_stored(response):
             asked = response.request
             return asked.method == "POST" and "/annotations" in urlsplit(asked.url).path
 
-        with self.page.expect_response(is_stored) as stored:
-            self.page.get_by_test_id(f"bottombar-{button}-button").click()
+        with self.tab.expect_response(is_stored) as stored:
+            self.tab.get_by_test_id(f"bottombar-{button}-button").click()
         assert stored.value.status == 201
 
 
@@ -193,14 +198,14 @@ def log_in(browser, server, account, size=(1280, 800)):
 
     context.on("request", lambda request: opened.requests.append(request.url))
     context.on("response", keep)
-    opened.page.on("websocket", lambda socket: opened.requests.append(socket.url))
-    opened.page.on("dialog", dismiss)
+    opened.tab.on("websocket", lambda socket: opened.requests.append(socket.url))
+    opened.tab.on("dialog", dismiss)
     # Whoever logged in is led on; the version is the lightest page.
-    opened.page.goto(f"{server}/user/login/?next={quote('/version')}")
-    opened.page.locator("input[name=email]").fill(account.email)
-    opened.page.locator("input[name=password]").fill(account.password)
-    opened.page.locator("button[type=submit]").click()
-    opened.page.wait_for_url(f"{server}/version")
+    opened.tab.goto(f"{server}/user/login/?next={quote('/version')}")
+    opened.tab.locator("input[name=email]").fill(account.email)
+    opened.tab.locator("input[name=password]").fill(account.password)
+    opened.tab.locator("button[type=submit]").click()
+    opened.tab.wait_for_url(f"{server}/version")
     return opened
 
 
