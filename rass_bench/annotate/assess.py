@@ -175,7 +175,7 @@ def _of_life_cycle(photo: Photo) -> Iterator[Finding]:
     for name in photo.skipped:
         yield found("skipped", Severity.NOTE, "the annotator skipped the photo", name)
     for work in photo.superseded:
-        note = "an earlier annotation of the same annotator does not count"
+        note = "an earlier annotation does not count: a later one does"
         yield found("superseded", Severity.NOTE, note, work.annotator)
     if photo.has_draft:
         yield found("draft", Severity.NOTE, "an annotation was begun and not submitted")

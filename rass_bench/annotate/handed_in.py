@@ -60,11 +60,11 @@ class Photo:
         task_id: its number on the server; None for one that was only imported.
         prelabel: ``name@revision`` of the model whose prediction annotators started from, or None.
         works: the newest of each annotator, by name.
-        superseded: earlier works of the same annotators.
-        refused: annotations that cannot be used; each says why.
-        skipped: annotators who skipped the photo.
+        superseded: earlier works of the same annotators, and of adjudicators.
+        refused: annotations that cannot be used, an adjudicator's among them; each says why.
+        skipped: annotators and adjudicators who skipped the photo.
         has_draft: whether somebody began an annotation and did not submit it.
-        is_gone: whether its task was deleted on the server.
+        is_gone: whether its task was deleted on the server, or that of its dispute.
         decided: the adjudicator's work, which ends a dispute; None without one.
     """
 
@@ -113,9 +113,8 @@ def load_photos(folder: Path) -> tuple[Photo, ...]:
     photos = _pushed(folder)
     decisions = _pushed(folder / ADJUDICATION, files_root(folder))
     for sample, dispute in decisions.items():
-        if sample in photos and dispute.works:
-            decided = max(dispute.works, key=_age)
-            photos[sample] = replace(photos[sample], decided=decided)
+        if sample in photos:
+            photos[sample] = _with_dispute(photos[sample], dispute)
     for mask in load_imports(folder):
         photos[mask.sample] = _with_import(folder, photos.get(mask.sample), mask)
     if not photos:
@@ -222,7 +221,21 @@ def _with_annotations(photo: Photo, annotations: Sequence[Pulled]) -> Photo:
         works=tuple(newest[name] for name in sorted(newest)),
         superseded=tuple(work for work in usable if work not in newest.values()),
         refused=tuple(one for one in annotations if one.problem is not None),
-        skipped=tuple(sorted(skipped - newest.keys())),
+        skipped=tuple(sorted(skipped)),
+    )
+
+
+def _with_dispute(photo: Photo, dispute: Photo) -> Photo:
+    """The photo with what became of it in adjudication: the newest usable work decides."""
+    works = sorted(dispute.works, key=_age)
+    return replace(
+        photo,
+        decided=works[-1] if works else None,
+        superseded=(*photo.superseded, *dispute.superseded, *works[:-1]),
+        refused=(*photo.refused, *dispute.refused),
+        skipped=tuple(sorted({*photo.skipped, *dispute.skipped})),
+        has_draft=photo.has_draft or dispute.has_draft,
+        is_gone=photo.is_gone or dispute.is_gone,
     )
 
 
