@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rass_bench.errors import UserError
+from rass_bench.annotate.client import MAX_ANSWER
+from rass_bench.errors import UserError, from_os_error
 from rass_bench.files import (
     canonical_json,
     inside,
@@ -164,13 +165,23 @@ def read_annotation(folder: Path, pulled: Pulled) -> dict[str, Any]:
     """The annotation as the server gave it.
 
     Raises:
-        UserError: its file is missing or was changed since it was pulled.
+        UserError: its file is missing, longer than any answer of a server, or was changed since it
+            was pulled.
     """
     path = annotation_path(folder, pulled.sample, pulled.annotation_id)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            content = stream.read(MAX_ANSWER + 1)
     except FileNotFoundError:
         content = b""
+    except OSError as error:
+        raise from_os_error(error, str(path)) from None
+    if len(content) > MAX_ANSWER:
+        raise UserError(
+            f"the raw annotation is longer than {MAX_ANSWER:,} bytes",
+            str(path),
+            "No server gave it: remove it and pull.json, and pull again.",
+        )
     if sha256_bytes(content) != pulled.sha256:
         raise UserError(
             "the raw annotation is missing or was changed since it was pulled",

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rass_bench.annotate import raw as module
 from rass_bench.annotate.raw import (
     PULL_SCHEMA,
     Pulled,
@@ -51,6 +52,32 @@ def test_a_changed_file_is_not_used(tmp_path):
     path.unlink()
     with pytest.raises(UserError, match="missing or was changed"):
         read_annotation(tmp_path, pulled(digest))
+
+
+def test_a_file_longer_than_any_answer_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    digest = keep_annotation(tmp_path, "a/b", ANNOTATION)
+    size = annotation_path(tmp_path, "a/b", 7).stat().st_size
+    monkeypatch.setattr(module, "MAX_ANSWER", size)
+    assert read_annotation(tmp_path, pulled(digest))["id"] == 7
+    monkeypatch.setattr(module, "MAX_ANSWER", size - 1)
+    with pytest.raises(UserError, match="is longer than") as caught:
+        read_annotation(tmp_path, pulled(digest))
+    assert caught.value.where.endswith("annotations/a/b/7.json")
+
+
+def test_a_terabyte_in_an_annotations_place_is_not_read(tmp_path):
+    path = annotation_path(tmp_path, "a/b", 7)
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)  # a hole: it takes no room on the disk
+    with pytest.raises(UserError, match="is longer than"):
+        read_annotation(tmp_path, pulled("0" * 64))
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    keep_annotation(tmp_path, "a/b", ANNOTATION)
+    with pytest.raises(UserError, match="name too long"):
+        read_annotation(tmp_path, pulled("0" * 64, sample="x" * 300))
 
 
 @pytest.mark.parametrize("sample", ["../x", "/etc", "a/../../../x", "a\0"])
