@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rass_bench.annotate.assess import Assessment, read_works
 from rass_bench.annotate.handed_in import Drawn, Photo
 from rass_bench.annotate.initialise import load_definition
+from rass_bench.annotate.photos import read_served
 from rass_bench.annotate.policy import Consensus, Policy
 from rass_bench.annotate.provenance import MaskProvenance, contribution, write_provenance
 from rass_bench.annotate.qa.consensus import majority, staple
@@ -62,7 +63,8 @@ def build_dataset(
         advance: called once for each photo that is written.
 
     Raises:
-        UserError: the folder exists, a photo did not pass, none did, or the disk is full.
+        UserError: the folder exists, a photo did not pass, none did, a file was changed since it
+            was pulled or pushed, or the disk is full.
     """
     judged = list(zip(assessment.photos, assessment.verdicts, strict=True))
     passed = [photo for photo, verdict in judged if verdict.decision is Decision.PASS]
@@ -159,7 +161,7 @@ def _write_sample(
     content = label_png(encode_labels(labels, encoding))
     write_bytes(inside(made / "annotations" / split, f"{photo.sample}.png"), content)
     image = inside(made / "images" / split, f"{photo.sample}{photo.path.suffix}")
-    write_bytes(image, photo.path.read_bytes())
+    write_bytes(image, read_served(photo.path))
     parts = tuple(contribution(*pair) for pair in zip(photo.all_works, drawn, strict=True))
     is_decided = photo.decided is not None
     return MaskProvenance(

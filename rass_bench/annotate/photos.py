@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rass_bench.data.manifest import Sample
+from rass_bench.errors import UserError
 from rass_bench.files import sha256_bytes, sha256_file, write_bytes
 from rass_bench.images import image_png, open_image, orientation, oriented_size, read_image
 
@@ -15,6 +16,9 @@ PHOTOS = "photos"
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 """Formats that every browser shows."""
+
+_DIGITS = 32
+"""Of the content's hash, in a photo's name."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,23 @@ class ServedPhoto:
     def url(self) -> str:
         """The address in a task's data."""
         return photo_url(self.path)
+
+
+def read_served(path: Path) -> bytes:
+    """The bytes of a served photo, which its name tells the hash of.
+
+    Raises:
+        UserError: the file is not the one that was put there.
+        OSError: it cannot be read.
+    """
+    content = path.read_bytes()
+    if sha256_bytes(content)[:_DIGITS] != path.stem:
+        raise UserError(
+            "the photo was changed since it was pushed or imported",
+            str(path),
+            "Remove the file and push or import the photo again.",
+        )
+    return content
 
 
 def photo_url(path: str) -> str:
@@ -71,7 +92,7 @@ def serve_photo(sample: Sample, root: Path) -> ServedPhoto:
         content, suffix = sample.image.read_bytes(), _SUFFIXES[str(image.format)]
     else:
         content, suffix = image_png(read_image(sample.image)), ".png"
-    path = f"{PHOTOS}/{sha256_bytes(content)[:32]}{suffix}"
+    path = f"{PHOTOS}/{sha256_bytes(content)[:_DIGITS]}{suffix}"
     if not (root / path).is_file():
         write_bytes(root / path, content)
     width, height = oriented_size(sample.image)
