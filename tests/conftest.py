@@ -1,11 +1,15 @@
 """Fixtures shared by all tests: real inputs where they are at hand, and a cache of our own."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from rass_bench.annotate.installation import Installation, default_installation, install
+from rass_bench.errors import UserError
 
 # A first example may compile or load what the others use, and CI's machines are busy.
 settings.register_profile("untimed", deadline=None)
@@ -38,6 +42,24 @@ def shared_data() -> Callable[[str], Path]:
 def oracle_file() -> Callable[[str], Path]:
     """Path of a fixture made with the official code; skips when it is absent."""
     return lambda name: _find(ORACLE, name)
+
+
+OWN_INSTALLATION = default_installation()
+"""The user's own Label Studio: one of 850 MB is enough for a machine."""
+
+
+@pytest.fixture(scope="session")
+def installation(_private_cache: None) -> Installation:
+    """The real Label Studio, installed when it is missing; commands find it, too."""
+    try:
+        install(OWN_INSTALLATION, print)
+    except UserError as error:
+        pytest.skip(f"needs Label Studio, which could not be installed here: {error}")
+    link = default_installation().folder
+    link.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # another worker was here first
+        link.symlink_to(OWN_INSTALLATION.folder)
+    return OWN_INSTALLATION
 
 
 @pytest.fixture(autouse=True, scope="session")

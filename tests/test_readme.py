@@ -1,5 +1,6 @@
 """Every command that the README shows is run, block by block, as a reader would type it."""
 
+import json
 import os
 import re
 import shlex
@@ -11,13 +12,19 @@ from pathlib import Path
 import pytest
 
 from rass_bench.images import read_image
+from rass_bench.labels import load_label_space
 from rass_bench.models.rass.loading import Part, convert
+from tests.annotate.labelling import label_everything
 from tests.models.rass.toy import write_official
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [block for block in BLOCKS if block.startswith("rass-bench")]
+SERVING = "rass-bench annotate serve"
+"""The one command that runs until it is stopped."""
+
+ALONE = [block for block in COMMANDS if SERVING not in block]
 INSTALLING = [block for block in BLOCKS if not block.startswith("rass-bench")]
 
 
@@ -52,21 +59,55 @@ def reader(tmp_path, shared_data):
     return prepare
 
 
-@pytest.mark.parametrize("block", COMMANDS, ids=lambda block: shlex.split(block)[1])
+def start(line, folder, **options):
+    """Begin a line of the README as a reader would type it."""
+    program, *arguments = shlex.split(line)
+    assert program == "rass-bench"
+    return subprocess.Popen(
+        [sys.executable, "-m", "rass_bench.cli.main", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **options,
+    )
+
+
+def run_line(line, folder):
+    with start(line, folder, stderr=subprocess.PIPE) as process:
+        output, errors = process.communicate()
+    assert process.returncode == 0, f"{line}\n{output}\n{errors}"
+
+
+@pytest.mark.parametrize("block", ALONE, ids=lambda block: shlex.split(block)[1])
 def test_the_commands_of_a_block_work_one_after_the_other(block, reader):
     folder = reader(block)
     for line in block.splitlines():
-        program, *arguments = shlex.split(line)
-        assert program == "rass-bench"
-        done = subprocess.run(
-            [sys.executable, "-m", "rass_bench.cli.main", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        run_line(line, folder)
+
+
+@pytest.mark.server
+def test_photos_are_annotated_as_the_readme_shows(reader, installation):
+    (block,) = [block for block in COMMANDS if SERVING in block]
+    folder = reader(block)
+    before, after = block.split(SERVING)
+    for line in before.splitlines():
+        run_line(line, folder)
+    with start(SERVING, folder) as server:
+        try:
+            assert server.stdout.readline().startswith("Label Studio: http://127.0.0.1:")
+            for line in after.strip().splitlines():
+                if line.endswith("annotate pull"):
+                    space = load_label_space("ade20k-150")
+                    emails = ["ann@example.org", "bob@example.org"]
+                    label_everything(folder / "annotation", emails, space)
+                run_line(line, folder)
+        finally:
+            server.terminate()
+            said, _ = server.communicate()
+    assert (server.returncode, said.splitlines()[-1][:8]) == (0, "Stopped.")
+    record = json.loads((folder / "runs/my-set/record.json").read_text())
+    assert record["scored"] == 4
 
 
 def test_the_python_example(reader, monkeypatch):
@@ -90,6 +131,7 @@ def test_every_command_of_the_package_is_shown():
         "doctor",
         "train",
         "weights",
+        "annotate",
     }
 
 

@@ -49,7 +49,8 @@ class Acceptance:
             return "the task was changed on the server: it shows another photo or sample"
         result = annotation.get("result")
         try:
-            regions = read_regions(result, task.height, task.width, f"sample {task.sample}")
+            where = f"sample {task.sample}, annotation {annotation.get('id')}"
+            regions = read_regions(result, task.height, task.width, where)
         except UserError as error:
             return f"{error.where}: {error.what}"
         wrong_labels = (self._label_problem(region) for region in regions)

@@ -216,7 +216,9 @@ def adjudicate_command(
         if report.project_id is None:
             typer.echo("No photo is disputed.")
             return
-        typer.echo(f"{len(report.disputed)} photos await a decision, {report.added} of them new")
+        typer.echo(
+            f"photos that await a decision: {len(report.disputed)}, of them new: {report.added}"
+        )
         typer.echo(f"Decide: {client.url}/projects/{report.project_id}/data")
 
 

@@ -1,22 +1,10 @@
 """The real server, one for each module that asks for it."""
 
-import os
-from pathlib import Path
+import shutil
 
 import pytest
 
-from rass_bench.annotate.installation import LABEL_STUDIO, Installation
 from rass_bench.annotate.server import connect, running_server
-
-
-@pytest.fixture(scope="session")
-def installation():
-    """The user's own installation: one of 850 MB is enough for a machine."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    made = Installation(cache / "rass-bench" / "label-studio" / LABEL_STUDIO)
-    if not made.empty_database.is_file():
-        pytest.skip("needs Label Studio: start `rass-bench annotate serve` once, which installs it")
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +20,20 @@ def client(served):
     """A connection in the name of the admin."""
     with connect(served) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a screen, which reaches nothing but this machine."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    from tests.annotate.page import FLAGS
+
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=FLAGS)
+        yield started
+        started.close()
