@@ -81,8 +81,8 @@ def make_record(
             label_space=resolved.dataset.spec.label_space,
             licence=resolved.dataset.spec.licence,
         ),
-        model=_model_facts(resolved.model),
-        restorer=_model_facts(resolved.restorer) if resolved.restorer else None,
+        model=model_facts(resolved.model),
+        restorer=model_facts(resolved.restorer) if resolved.restorer else None,
         metrics=scores.metrics,
         per_class=scores.per_class,
         scored=len(scored),
@@ -111,7 +111,8 @@ def _partial_because(resolved: Resolved, not_scored: tuple[NotScored, ...]) -> t
     return tuple(reasons)
 
 
-def _model_facts(model: Segmenter | Restorer) -> ModelFacts:
+def model_facts(model: Segmenter | Restorer) -> ModelFacts:
+    """What a record says of a loaded model."""
     spec, parameters = model.spec, model.parameters
     return ModelFacts(
         name=spec.name,

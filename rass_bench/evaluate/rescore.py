@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from rass_bench.data.dataset import Dataset, build_manifest, open_dataset
-from rass_bench.data.spec import spec_names
+from rass_bench.data.dataset import build_manifest, open_dataset
+from rass_bench.data.spec import DEFINITION_FILE, spec_names
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE, RunFolder
 from rass_bench.evaluate.protocol import find_protocol
@@ -76,8 +76,8 @@ def rescore(
     """
     record = load_record(folder)
     _check_versions(record, folder)
-    request = _request(record, folder)
-    dataset = _open_data(request, record.dataset.split, data_root)
+    request = recorded_request(record, folder, data_root)
+    dataset = open_dataset(request.dataset, request.data_root, request.split)
     run_folder = RunFolder(folder)
     left_out = {entry.id for entry in record.not_scored}
     ids = run_folder.load_index().keys() - left_out
@@ -122,33 +122,38 @@ def rescore(
     return record, compared
 
 
-def _request(record: RunRecord, folder: Path) -> RunRequest:
-    """What the run was asked for."""
+def recorded_request(record: RunRecord, folder: Path, data_root: str | None) -> RunRequest:
+    """What a run was asked for, of its data where they lie now.
+
+    Args:
+        record: the run's record.
+        folder: where it lies, for messages.
+        data_root: where the data lie now; None looks where the run looked. A data set that was
+            named by its folder moves with its definition.
+
+    Raises:
+        UserError: the record holds no request, or the data are not where the run found them and
+            no other place was named.
+    """
     known = {field.name for field in dataclasses.fields(RunRequest)}
     arguments = {key: value for key, value in record.arguments_resolved.items() if key in known}
     try:
-        return build(RunRequest, arguments, "arguments_resolved")
+        request = build(RunRequest, arguments, "arguments_resolved")
     except ValueError as error:
         raise UserError(f"malformed record: {error}", str(folder), "Restore the file.") from None
-
-
-def _open_data(request: RunRequest, split: str, data_root: str | None) -> Dataset:
-    """Open the run's data where they lie now; a folder data set moves with its definition.
-
-    Raises:
-        UserError: they are not where the run found them, and no other place was named.
-    """
+    split, place = record.dataset.split, data_root or request.data_root
+    request = dataclasses.replace(request, split=split, data_root=place)
     if request.dataset in spec_names():
-        return open_dataset(request.dataset, data_root or request.data_root, split)
-    if data_root is not None and Path(data_root, "dataset.yaml").is_file():
-        return open_dataset(data_root, data_root, split)
+        return request
+    if data_root is not None and Path(data_root, DEFINITION_FILE).is_file():
+        return dataclasses.replace(request, dataset=data_root)
     if not Path(request.dataset).is_dir():
         raise UserError(
             "the data set of the run is not there",
             request.dataset,
             "Name the folder that holds it now with --data-root.",
         )
-    return open_dataset(request.dataset, data_root or request.data_root, split)
+    return request
 
 
 def _add_metrics(record: RunRecord, folder: Path, scores: Scores) -> RunRecord:

@@ -117,7 +117,7 @@ def _predict_all(
             if not _is_done(done, sample):
                 try:
                     _check_ground_truth(resolved, sample)
-                    content, entry = _predict_one(resolved, sample, warm=warm)
+                    content, entry = predict_one(resolved, sample, warm=warm)
                     folder.add(content, entry)
                     done[sample.id], warm = entry, True
                 except UserError as error:
@@ -145,8 +145,23 @@ def _check_ground_truth(resolved: Resolved, sample: Sample) -> None:
         read_reference(sample, resolved.dataset.spec.scale)
 
 
-def _predict_one(resolved: Resolved, sample: Sample, *, warm: bool) -> tuple[bytes, Done]:
-    """Photo to stored prediction, under the protocol."""
+def predict_one(
+    resolved: Resolved, sample: Sample, *, warm: bool, use_cache: bool = True
+) -> tuple[bytes, Done]:
+    """Photo to stored prediction, under the protocol.
+
+    Args:
+        resolved: what is run.
+        sample: the photo.
+        warm: whether an earlier photo went through the networks, so that this one's time counts.
+        use_cache: take a photo that was restored earlier, under R2S, from the cache.
+
+    Returns:
+        The prediction as the bytes of a PNG, and its line of the journal.
+
+    Raises:
+        UserError: the photo cannot be read, or the model's answer breaks its contract.
+    """
     photo, image_sha256 = read_image(sample.image), sha256_file(sample.image)
     started = time.perf_counter()
     restored_sha256: str | None = None
@@ -157,7 +172,10 @@ def _predict_one(resolved: Resolved, sample: Sample, *, warm: bool) -> tuple[byt
         content = image_png(restored)
     else:
         if resolved.restorer is not None:
-            photo, from_cache = restore_once(resolved.restorer, photo)
+            if use_cache:
+                photo, from_cache = restore_once(resolved.restorer, photo)
+            else:
+                photo, from_cache = restore_to_scale(resolved.restorer, photo, scale=1), False
             restored_sha256, timed = pixels_sha256(photo), warm and not from_cache
         labels = segment(resolved.model, [photo], _told(resolved, sample))[0]
         seconds = time.perf_counter() - started

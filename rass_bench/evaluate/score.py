@@ -115,7 +115,7 @@ def score_predictions(
     if pooled and images:
         stacked = stack_counts(images)
         values |= {metric.info.id: _pooled_value(metric, stacked, seed) for metric in pooled}
-        per_class["iou"] = tuple(_or_none(iou) for iou in iou_per_class(_pool(stacked)))
+        per_class["iou"] = tuple(_or_none(iou) for iou in iou_per_class(pool(stacked)))
     return Scores(
         images=tuple(images),
         metrics={metric_id: values[metric_id] for metric_id in metric_ids if metric_id in values},
@@ -203,7 +203,8 @@ def _measure(
     }
 
 
-def _pool(stacked: ClassCounts) -> ClassCounts:
+def pool(stacked: ClassCounts) -> ClassCounts:
+    """Counts of all images together, (K,) each, from those of each image, (n, K)."""
     return ClassCounts(
         truth=stacked.truth.sum(axis=0),
         predicted=stacked.predicted.sum(axis=0),
@@ -213,7 +214,7 @@ def _pool(stacked: ClassCounts) -> ClassCounts:
 
 def _pooled_value(metric: SegmentationMetric, stacked: ClassCounts, seed: int) -> MetricValue:
     return MetricValue(
-        value=_or_none(metric.function(_pool(stacked))),
+        value=_or_none(metric.function(pool(stacked))),
         n=len(stacked.truth),
         ci95=interval(metric, stacked, seed),
         version=metric.info.version,
