@@ -12,6 +12,7 @@ FLOORS = {
     "cli": 3,
     "annotate": 2,
     "evaluate": 2,
+    "leaderboard": 2,
     "train": 2,
     "models": 1,
     "metrics": 1,

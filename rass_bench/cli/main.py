@@ -18,6 +18,7 @@ from rass_bench.cli import (
     degrade,
     demo,
     doctor,
+    leaderboard,
     listing,
     run,
     score,
@@ -46,6 +47,7 @@ app.add_typer(data.app, name="data")
 app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.add_typer(weights.app, name="weights")
 app.add_typer(annotate.app, name="annotate")
+app.add_typer(leaderboard.app, name="leaderboard")
 
 
 INTERRUPTED = 130

@@ -1,0 +1,1 @@
+"""Leaderboards: records and reported numbers become versioned tables."""
