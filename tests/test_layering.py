@@ -14,6 +14,7 @@ FLOORS = {
     "evaluate": 2,
     "leaderboard": 2,
     "train": 2,
+    "verify": 2,
     "models": 1,
     "metrics": 1,
     "degrade": 1,

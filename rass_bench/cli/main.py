@@ -13,6 +13,7 @@ from rich.markup import escape
 import rass_bench
 from rass_bench.cli import (
     annotate,
+    bundle,
     compare,
     data,
     degrade,
@@ -23,6 +24,7 @@ from rass_bench.cli import (
     run,
     score,
     train,
+    verify,
     weights,
 )
 from rass_bench.errors import UserError, from_os_error
@@ -39,6 +41,8 @@ app = typer.Typer(
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
 app.command("score", epilog=score.EXAMPLES)(score.score_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify_command)
+app.command("bundle", epilog=bundle.EXAMPLES)(bundle.bundle_command)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo_command)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_command)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor_command)

@@ -7,7 +7,8 @@ import statistics
 from datetime import UTC, datetime
 from typing import Any
 
-from rass_bench.data.dataset import build_manifest
+from rass_bench.data.dataset import Dataset, build_manifest
+from rass_bench.data.manifest import Manifest
 from rass_bench.evaluate.environment import describe_environment
 from rass_bench.evaluate.folder import PER_IMAGE, PREDICTIONS, Done, RunFolder
 from rass_bench.evaluate.resolve import Resolved
@@ -71,16 +72,7 @@ def make_record(
             "upscale": resolved.scale if resolved.protocol.model_is == "restorer" else None,
             "metrics": list(resolved.metrics),
         },
-        dataset=DatasetFacts(
-            name=resolved.dataset.spec.name,
-            version=resolved.dataset.spec.version,
-            split=resolved.dataset.split.name,
-            defined_images=resolved.dataset.split.count,
-            found_images=len(resolved.dataset.samples),
-            manifest_sha256=manifest.sha256(),
-            label_space=resolved.dataset.spec.label_space,
-            licence=resolved.dataset.spec.licence,
-        ),
+        dataset=dataset_facts(resolved.dataset, manifest),
         model=model_facts(resolved.model),
         restorer=model_facts(resolved.restorer) if resolved.restorer else None,
         metrics=scores.metrics,
@@ -94,6 +86,25 @@ def make_record(
         ),
         environment=describe_environment(request.device, request.threads),
         files={name: sha256_file(folder.path / name) for name in (PREDICTIONS, PER_IMAGE)},
+    )
+
+
+def dataset_facts(dataset: Dataset, manifest: Manifest) -> DatasetFacts:
+    """What a record says of the data.
+
+    Args:
+        dataset: the data set.
+        manifest: of the images that were scored.
+    """
+    return DatasetFacts(
+        name=dataset.spec.name,
+        version=dataset.spec.version,
+        split=dataset.split.name,
+        defined_images=dataset.split.count,
+        found_images=len(dataset.samples),
+        manifest_sha256=manifest.sha256(),
+        label_space=dataset.spec.label_space,
+        licence=dataset.spec.licence,
     )
 
 

@@ -76,7 +76,7 @@ def rescore(
     """
     record = load_record(folder)
     _check_versions(record, folder)
-    request = recorded_request(record, folder, data_root)
+    request = locate_data(recorded_request(record, folder), data_root)
     dataset = open_dataset(request.dataset, request.data_root, request.split)
     run_folder = RunFolder(folder)
     left_out = {entry.id for entry in record.not_scored}
@@ -122,18 +122,15 @@ def rescore(
     return record, compared
 
 
-def recorded_request(record: RunRecord, folder: Path, data_root: str | None) -> RunRequest:
-    """What a run was asked for, of its data where they lie now.
+def recorded_request(record: RunRecord, folder: Path) -> RunRequest:
+    """What a run was asked for, with the split that it took.
 
     Args:
         record: the run's record.
         folder: where it lies, for messages.
-        data_root: where the data lie now; None looks where the run looked. A data set that was
-            named by its folder moves with its definition.
 
     Raises:
-        UserError: the record holds no request, or the data are not where the run found them and
-            no other place was named.
+        UserError: the record holds no request.
     """
     known = {field.name for field in dataclasses.fields(RunRequest)}
     arguments = {key: value for key, value in record.arguments_resolved.items() if key in known}
@@ -141,19 +138,30 @@ def recorded_request(record: RunRecord, folder: Path, data_root: str | None) -> 
         request = build(RunRequest, arguments, "arguments_resolved")
     except ValueError as error:
         raise UserError(f"malformed record: {error}", str(folder), "Restore the file.") from None
-    split, place = record.dataset.split, data_root or request.data_root
-    request = dataclasses.replace(request, split=split, data_root=place)
-    if request.dataset in spec_names():
-        return request
-    if data_root is not None and Path(data_root, DEFINITION_FILE).is_file():
-        return dataclasses.replace(request, dataset=data_root)
-    if not Path(request.dataset).is_dir():
-        raise UserError(
-            "the data set of the run is not there",
-            request.dataset,
-            "Name the folder that holds it now with --data-root.",
-        )
-    return request
+    return dataclasses.replace(request, split=record.dataset.split)
+
+
+def locate_data(request: RunRequest, data_root: str | None) -> RunRequest:
+    """The request of a run, for its data where they lie now.
+
+    Args:
+        request: what the run was asked for.
+        data_root: where the data lie now; None looks where the run looked. A data set that was
+            named by its folder moves with its definition.
+
+    Raises:
+        UserError: they are not where the run found them, and no other place was named.
+    """
+    if request.dataset not in spec_names():
+        if data_root is not None and Path(data_root, DEFINITION_FILE).is_file():
+            return dataclasses.replace(request, dataset=data_root, data_root=data_root)
+        if not Path(request.dataset).is_dir():
+            raise UserError(
+                "the data set of the run is not there",
+                request.dataset,
+                "Name the folder that holds it now with --data-root.",
+            )
+    return dataclasses.replace(request, data_root=data_root or request.data_root)
 
 
 def _add_metrics(record: RunRecord, folder: Path, scores: Scores) -> RunRecord:

@@ -1,0 +1,126 @@
+"""How far a prediction that is made again may be from the stored one.
+
+On the same kind of device, with the same packages and threads, a network computes the same bits,
+and nothing less is accepted. Elsewhere sums are taken in another order or in another number
+format, and the tolerance follows from that:
+
+1. Every product of a network's layers is rounded with the unit roundoff u of the format. Errors
+   of one layer reach the output relative to it; those of L layers add like a random walk, so that
+   scores are off by about sqrt(L) u, relative to the largest score. Where sums are accumulated in
+   the format itself (float32), a sum of n terms multiplies that by another sqrt(n) (Higham and
+   Mary, A New Approach to Probabilistic Rounding Error Analysis, SIAM J. Sci. Comput. 41(5), 2019);
+   TF32 and bfloat16 round the factors only and accumulate in float32. With L = 100 and n = 1,000
+   this is the error e of :func:`relative_error`.
+2. A pixel's label changes only where its two highest scores are nearer to each other than 2 e. At
+   most ``DENSITY`` of an image's pixels lie in each unit of that distance, so that at least
+   1 - 2 e DENSITY of the labels stay.
+3. A restored pixel is off by g = 255 e grey levels before it is rounded to a whole one. Rounding
+   turns an error g < 1 into a whole level in a share g of the pixels, so that the mean squared
+   error is at most g + g^2, and PSNR at least 10 log10(255^2 / (g + g^2)).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rass_bench.record import Environment
+
+LAYERS = 100
+"""L: layers whose errors add."""
+
+TERMS = 1000
+"""n: terms of one sum."""
+
+DENSITY = 4.0
+"""Share of an image's pixels for each unit of the distance between its two highest scores, that
+distance being relative to the largest score."""
+
+
+class Arithmetic(StrEnum):
+    """The number format that products are rounded to."""
+
+    FLOAT32 = "float32"
+    TF32 = "TF32"
+    """What PyTorch lets a GPU's convolutions do with float32."""
+
+    BFLOAT16 = "bfloat16"
+
+
+_ROUNDOFF = {
+    Arithmetic.FLOAT32: 2.0**-24,
+    Arithmetic.TF32: 2.0**-11,
+    Arithmetic.BFLOAT16: 2.0**-8,
+}
+"""u, by the bits of the significand: 24, 11 and 8 (IEEE 754-2019; NVIDIA A100 white paper)."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What is asked of a prediction that is made again.
+
+    Attributes:
+        is_exact: every pixel must be equal.
+        labels: share of an image's pixels, 0..1, whose labels must be equal.
+        psnr: of a restored image against the stored one, over RGB, in dB.
+        why: what it follows from, in words.
+    """
+
+    is_exact: bool
+    labels: float
+    psnr: float
+    why: str
+
+
+def tolerance(then: Environment, now: Environment, options: tuple[str, ...]) -> Tolerance:
+    """The tolerance between two environments.
+
+    Args:
+        then: where the stored predictions were made.
+        now: where they are made again.
+        options: of the models, ``NAME=VALUE``.
+    """
+    kinds = device_kind(then.device), device_kind(now.device)
+    same = (
+        kinds[0] == kinds[1]
+        and then.platform == now.platform
+        and then.packages == now.packages
+        and then.threads == now.threads
+    )
+    if same:
+        return Tolerance(True, 1.0, math.inf, f"the same {kinds[0]}, packages and threads")
+    arithmetic = _arithmetic(then, now, options)
+    error = relative_error(arithmetic)
+    levels = 255 * error
+    return Tolerance(
+        is_exact=False,
+        labels=1 - min(1.0, 2 * error * DENSITY),
+        psnr=10 * math.log10(255**2 / (levels + levels**2)),
+        why=f"{arithmetic} on another device, other packages or threads",
+    )
+
+
+def device_kind(device: str) -> str:
+    """What a record calls a device, without the GPU's number and the count of cores.
+
+    Processors of two names may sum in two orders: their vectors differ in length.
+    """
+    kind = re.sub(r"^cuda(:\d+)?", "cuda", device)
+    return re.sub(r", \d+ cores\)$", ")", kind)
+
+
+def relative_error(arithmetic: Arithmetic) -> float:
+    """How far a network's scores may be off, relative to the largest: e of the module's text."""
+    sums = TERMS if arithmetic is Arithmetic.FLOAT32 else 1
+    return math.sqrt(LAYERS * sums) * _ROUNDOFF[arithmetic]
+
+
+def _arithmetic(then: Environment, now: Environment, options: tuple[str, ...]) -> Arithmetic:
+    """The coarsest format that either side computes in."""
+    if "precision=bf16" in options:
+        return Arithmetic.BFLOAT16
+    if any(one.device.startswith("cuda") for one in (then, now)):
+        return Arithmetic.TF32
+    return Arithmetic.FLOAT32
