@@ -13,6 +13,7 @@ FLOORS = {
     "annotate": 2,
     "evaluate": 2,
     "leaderboard": 2,
+    "release": 2,
     "train": 2,
     "verify": 2,
     "models": 1,

@@ -21,6 +21,7 @@ from rass_bench.cli import (
     doctor,
     leaderboard,
     listing,
+    release,
     run,
     score,
     train,
@@ -52,6 +53,7 @@ app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.add_typer(weights.app, name="weights")
 app.add_typer(annotate.app, name="annotate")
 app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(release.app, name="release")
 
 
 INTERRUPTED = 130

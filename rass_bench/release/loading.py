@@ -1,0 +1,63 @@
+"""A release read back as its users read it, through the package `datasets`, without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rass_bench.errors import UserError
+
+if TYPE_CHECKING:
+    import datasets
+
+
+def offline_environment(cache: Path) -> dict[str, str]:
+    """Environment variables that keep the Hub's packages off the network and to one folder.
+
+    The packages read them when they are imported: set them before.
+    """
+    return {
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_HOME": str(cache),
+        "HF_DATASETS_CACHE": str(cache / "datasets"),
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
+
+
+def load_splits(folder: Path, cache: Path) -> datasets.DatasetDict:
+    """Load all splits, which compares their features and sizes with those that the card states.
+
+    Args:
+        folder: the release's folder.
+        cache: an empty folder; it takes as many bytes as the release has.
+
+    Raises:
+        UserError: the package cannot load it.
+    """
+    import datasets
+    import pyarrow as pa
+
+    try:
+        loaded = datasets.load_dataset(
+            str(folder.resolve()),
+            cache_dir=str(cache),
+            download_config=datasets.DownloadConfig(cache_dir=str(cache), local_files_only=True),
+        )
+    except (datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(
+            f"`datasets` cannot load it: {type(error).__name__}: {error}",
+            str(folder),
+            "Build the release again.",
+        ) from None
+    return loaded
+
+
+def undecoded(rows: datasets.Dataset) -> datasets.Dataset:
+    """The rows with images as bytes and path."""
+    import datasets
+
+    for name, kind in rows.features.items():
+        if isinstance(kind, datasets.Image):
+            rows = rows.cast_column(name, datasets.Image(decode=False))
+    return rows
