@@ -143,6 +143,8 @@ def _check_table(run: StoredRun) -> Check:
         return Check(title, False, expected, "not usable", run.table_fault)
     twice = {entry.id for entry in run.record.not_scored} & set(run.table.ids)
     faults = [f"{key}: has a row and is named as not scored" for key in sorted(twice)]
+    if list(run.table.ids) != sorted(run.table.ids):
+        faults.append("rows are not in the order of their ids, which the intervals depend on")
     return no_faults(title, expected, [*faults, *contradictions(run.table)])
 
 
