@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rass_bench.evaluate.folder import PER_IMAGE
 from rass_bench.files import sha256_bytes, sha256_file, write_bytes
 from rass_bench.leaderboard.board import RECORDS, VERDICTS, load_board
 from rass_bench.leaderboard.build import build_table
@@ -12,10 +13,17 @@ from rass_bench.leaderboard.formats import as_csv, as_json
 from rass_bench.leaderboard.markdown import as_markdown
 from rass_bench.leaderboard.reported import REPORTED
 from rass_bench.leaderboard.table import TABLE_JSON, Table
+from rass_bench.record import RECORD_NAME
 
 SUMS = "SHA256SUMS"
 
-SOURCES = (f"{RECORDS}/*/*", f"{VERDICTS}/*.json", REPORTED, CHANGELOG)
+SOURCES = (
+    f"{RECORDS}/*/{RECORD_NAME}",
+    f"{RECORDS}/*/{PER_IMAGE}",
+    f"{VERDICTS}/*.json",
+    REPORTED,
+    CHANGELOG,
+)
 """What a table follows from; SHA256SUMS covers it as well as the tables."""
 
 
