@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 T = TypeVar("T")
-
-ENDPOINT_VARIABLE = "HF_ENDPOINT"
-"""Where another Hub than the public one stands, as its own tools have it."""
-
 
 @dataclass(frozen=True)
 class Push:
@@ -116,7 +111,7 @@ def _hub(token: str) -> HfApi:
     # At a lower level these show the headers of requests.
     for name in ("httpcore", "httpcore2"):
         logging.getLogger(name).setLevel(logging.INFO)
-    return HfApi(endpoint=os.environ.get(ENDPOINT_VARIABLE), token=token)
+    return HfApi(token=token)
 
 
 def _upload(hub: HfApi, folder: Path, repository: str, names: list[str]) -> str:

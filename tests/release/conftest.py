@@ -23,13 +23,15 @@ def release(tiny, tmp_path_factory):
 
 
 @pytest.fixture
-def hub(monkeypatch, tmp_path):
+def hub(monkeypatch):
     """A Hub on loopback that the environment points to, with its token, by LFS uploads."""
-    from huggingface_hub import constants
-
-    # The constant is read from HF_HUB_DISABLE_XET when the package is first imported.
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setenv("HF_TOKEN", hub_stub.TOKEN)
     with hub_stub.serve() as stub:
-        monkeypatch.setenv("HF_ENDPOINT", stub.url)
+        settings = {"HF_ENDPOINT": stub.url, "HF_TOKEN": hub_stub.TOKEN, "HF_HUB_DISABLE_XET": "1"}
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        # The package reads two of them when it is first imported, which may be long ago.
+        from huggingface_hub import constants
+
+        monkeypatch.setattr(constants, "ENDPOINT", stub.url)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         yield stub
