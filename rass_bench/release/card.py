@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from rass_bench.labels import LabelEncoding
 from rass_bench.release.contents import Release
@@ -70,17 +71,18 @@ def _metadata(release: Release) -> str:
         task_categories=_tasks(release.columns),
         size_categories=[next((word for most, word in _SIZES if release.samples < most), "n>1M")],
         tags=["croissant", "rass-bench", "low-quality-images"],
-        configs=[{"config_name": "default", "data_files": data_files(release)}],
+        configs=configurations(release),
         **licence_metadata(release),
     )
     DatasetInfosDict({"default": info}).to_dataset_card_data(card)
     return str(card.to_yaml())
 
 
-def data_files(release: Release) -> list[dict[str, str]]:
+def configurations(release: Release) -> list[dict[str, Any]]:
     """Which parquet files hold which split, as the card's metadata say it."""
     names = [manifest.split for manifest in release.manifests]
-    return [{"split": name, "path": f"{DATA_FOLDER}/{name}-*.parquet"} for name in names]
+    files = [{"split": name, "path": f"{DATA_FOLDER}/{name}-*.parquet"} for name in names]
+    return [{"config_name": "default", "data_files": files}]
 
 
 def licence_metadata(release: Release) -> dict[str, str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from rass_bench.errors import UserError, require_package
 from rass_bench.files import parse_yaml, read_json
 from rass_bench.release.build import PACKAGES
-from rass_bench.release.card import data_files, licence_metadata
+from rass_bench.release.card import configurations, licence_metadata
 from rass_bench.release.compare import compare_split
 from rass_bench.release.contents import Release, read_release
-from rass_bench.release.croissant import CROISSANT_FILE, described_files
+from rass_bench.release.croissant import CROISSANT_FILE, expected_description, read_description
 from rass_bench.release.loading import load_splits
 from rass_bench.release.source import CARD_FILE, Source
 from rass_bench.release.sums import Difference, check_sums
@@ -43,16 +44,28 @@ def check_release(
     try:
         release = read_release(folder)
         differences += _check_shards(release)
-        differences += _check_card(folder, release)
         differences += _check_croissant(folder, release)
         differences += _check_source(release, source)
-        with tempfile.TemporaryDirectory() as cache:
-            loaded = load_splits(folder, Path(cache))
-            for manifest in release.manifests:
-                rows = loaded[manifest.split]
-                differences += compare_split(release, manifest, rows, source, advance)
+        in_card = _check_card(folder, release)
+        differences += in_card
+        # The card says which files are loaded, and from where: none by a card that is not ours.
+        if not in_card:
+            differences += _check_rows(folder, release, source, advance)
     except UserError as error:
         differences.append(Difference(error.where, error.what))
+    return differences
+
+
+def _check_rows(
+    folder: Path, release: Release, source: Source | None, advance: Callable[[], None]
+) -> list[Difference]:
+    """Load the release, and compare each of its rows."""
+    differences = []
+    with tempfile.TemporaryDirectory() as cache:
+        loaded = load_splits(folder, Path(cache))
+        for manifest in release.manifests:
+            rows = loaded[manifest.split]
+            differences += compare_split(release, manifest, rows, source, advance)
     return differences
 
 
@@ -73,16 +86,14 @@ def _check_card(folder: Path, release: Release) -> list[Difference]:
         _, front, _ = (folder / CARD_FILE).read_text("utf-8").split("---\n", 2)
         metadata = parse_yaml(front)
         splits = {one["name"]: one["num_examples"] for one in metadata["dataset_info"]["splits"]}
-        (configuration,) = metadata["configs"]
-        listed = configuration["data_files"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         return [Difference(CARD_FILE, f"no card with metadata: {type(error).__name__}: {error}")]
     problems = []
     counted = {one.split: len(one.entries) for one in release.manifests}
     if splits != counted:
         problems.append(f"it states {splits} samples, the manifests {counted}")
-    if listed != data_files(release):
-        problems.append(f"it lists the data files {listed}, not {data_files(release)}")
+    if metadata.get("configs") != configurations(release):
+        problems.append("its configs are not the release's parquet files alone")
     for key, value in licence_metadata(release).items():
         if metadata.get(key) != value:
             problems.append(f"its {key} is {metadata.get(key)!r}, not {value!r}")
@@ -90,18 +101,18 @@ def _check_card(folder: Path, release: Release) -> list[Difference]:
 
 
 def _check_croissant(folder: Path, release: Release) -> list[Difference]:
-    """Whether the Croissant file is valid and states the shards' hashes."""
+    """Whether the Croissant file is valid and describes what the folder holds."""
     try:
-        stated = described_files(read_json(folder / CROISSANT_FILE))
+        stated = asdict(read_description(read_json(folder / CROISSANT_FILE)))
     except UserError as error:
         return [Difference(CROISSANT_FILE, error.what)]
     except ValueError as error:
         return [Difference(CROISSANT_FILE, f"not valid: {error}")]
-    found = {shard.name: shard.sha256 for shard in release.shards}
+    expected = asdict(expected_description(release))
     return [
-        Difference(CROISSANT_FILE, f"it does not describe {name} as it is")
-        for name in sorted(stated.keys() | found.keys())
-        if stated.get(name) != found.get(name)
+        Difference(CROISSANT_FILE, f"its {key}: {stated[key]!r}, not {expected[key]!r}")
+        for key in expected
+        if stated[key] != expected[key]
     ]
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rass_bench.errors import UserError
@@ -37,7 +38,7 @@ def croissant_text(release: Release) -> str:
         metadata = mlc.Metadata(
             name=spec.name,
             description=spec.title,
-            license=[release.licence.url if release.licence else spec.licence],
+            license=[_licence(release)],
             url=spec.homepage,
             version=spec.version,
             cite_as=spec.citation,
@@ -109,8 +110,38 @@ def _record_set(release: Release, split: str) -> mlcroissant.RecordSet:
     return mlc.RecordSet(id=split, name=split, fields=fields)
 
 
-def described_files(document: Any) -> dict[str, str]:
-    """The SHA-256 of each file that a Croissant document describes, by path.
+@dataclass(frozen=True)
+class Described:
+    """What a Croissant document says of a release.
+
+    Attributes:
+        name: of the data set.
+        version: of the data set.
+        licences: as texts or addresses.
+        files: SHA-256 of each file, by path.
+        record_sets: the identifiers.
+    """
+
+    name: str
+    version: str
+    licences: tuple[str, ...]
+    files: dict[str, str]
+    record_sets: tuple[str, ...]
+
+
+def expected_description(release: Release) -> Described:
+    """What the document of a release says."""
+    return Described(
+        name=release.spec.name,
+        version=release.spec.version,
+        licences=(_licence(release),),
+        files={shard.name: shard.sha256 for shard in release.shards},
+        record_sets=tuple(manifest.split for manifest in release.manifests),
+    )
+
+
+def read_description(document: Any) -> Described:
+    """Validate a Croissant document and say what it describes.
 
     Raises:
         ValueError: the document is no valid Croissant.
@@ -119,14 +150,24 @@ def described_files(document: Any) -> dict[str, str]:
 
     try:
         with _recommendations_unsaid():
-            distribution = mlc.Dataset(jsonld=document).metadata.distribution
+            metadata = mlc.Dataset(jsonld=document).metadata
     except mlc.ValidationError as error:
         raise ValueError(str(error)) from None
     # JSON of another kind altogether fails in the package in as many ways as there are types.
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, AssertionError) as error:
         raise ValueError(f"no Croissant: {type(error).__name__}: {error}") from None
-    files = [one for one in distribution if isinstance(one, mlc.FileObject)]
-    return {str(one.content_url): str(one.sha256) for one in files}
+    files = [one for one in metadata.distribution if isinstance(one, mlc.FileObject)]
+    return Described(
+        name=str(metadata.name),
+        version=str(metadata.version),
+        licences=tuple(str(one) for one in metadata.license or ()),
+        files={str(one.content_url): str(one.sha256) for one in files},
+        record_sets=tuple(str(one.id) for one in metadata.record_sets),
+    )
+
+
+def _licence(release: Release) -> str:
+    return release.licence.url if release.licence else release.spec.licence
 
 
 @contextmanager
