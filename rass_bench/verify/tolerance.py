@@ -34,9 +34,10 @@ LAYERS = 100
 TERMS = 1000
 """n: terms of one sum."""
 
-DENSITY = 4.0
+DENSITY = 5.0
 """Share of an image's pixels for each unit of the distance between its two highest scores, that
-distance being relative to the largest score."""
+distance being relative to the largest score. Measured with the shipped SegFormer below distances
+of 0.001 to 0.1: 2.4 in the mean of eight scenes, 2.9 with noise on them, 4.4 in one at most."""
 
 
 class Arithmetic(StrEnum):

@@ -3,12 +3,18 @@
 import io
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from rass_bench.data.dataset import open_dataset
+from rass_bench.evaluate.folder import RunFolder
+from rass_bench.evaluate.rescore import recorded_request
+from rass_bench.evaluate.score import save_per_image, score_predictions
 from rass_bench.files import sha256_bytes, sha256_file
+from rass_bench.record import load_record
 from rass_bench.verify.rerun import Here
 from rass_bench.verify.verdict import Level
 from rass_bench.verify.verify import verify
@@ -96,3 +102,26 @@ def rehash(folder):
     record = read_record(folder)
     record["files"] = {name: sha256_file(folder / name) for name in record["files"]}
     write_record(folder, record)
+
+
+def score_anew(folder):
+    """Make every number of a run follow from the predictions that lie there, as `run` would."""
+    rehash(folder)
+    loaded = load_record(folder)
+    request = recorded_request(loaded, folder)
+    dataset = open_dataset(request.dataset, request.data_root, request.split)
+    table = pd.read_parquet(folder / "per_image.parquet", columns=["id", "seconds"])
+    scores = score_predictions(
+        RunFolder(folder),
+        dataset,
+        [sample for sample in dataset.samples if sample.id in set(table["id"])],
+        tuple(loaded.metrics),
+        scale=dataset.spec.scale,
+        seed=request.seed,
+        skip_errors=False,
+        advance=lambda: None,
+    )
+    seconds = dict(zip(table["id"], table["seconds"], strict=True))
+    save_per_image(folder / "per_image.parquet", scores, seconds)
+    replace(loaded, metrics=scores.metrics, per_class=scores.per_class).save(folder)
+    rehash(folder)
