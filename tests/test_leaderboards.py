@@ -1,4 +1,7 @@
-"""The committed records are whole and follow from their images; the README shows their numbers."""
+"""The committed records are whole and follow from their images, the tables from the records.
+
+The README shows their numbers.
+"""
 
 import json
 import re
@@ -10,10 +13,14 @@ import pytest
 
 from rass_bench.evaluate.paired import paired_difference
 from rass_bench.files import sha256_file
+from rass_bench.leaderboard.board import find_boards, split_name
+from rass_bench.leaderboard.table import load_table
+from rass_bench.leaderboard.write import check_board
 from rass_bench.models.shipped import BASELINE, FINE_TUNED, reference_weights, shipped_folder
 from rass_bench.record import load_record
 
 ROOT = Path(__file__).resolve().parents[1]
+BOARDS = find_boards(ROOT / "leaderboards")
 RUNS = sorted(path.parent for path in (ROOT / "leaderboards").glob("*/records/*/record.json"))
 SCENES, CAMVID = "scenes-rass@1.0-preset1.0-seed0", "camvid-rass@1.0-preset1.0-seed0"
 MIOU, PSNR = "miou/gt-present", "psnr/rgb"
@@ -34,12 +41,34 @@ def test_there_are_records():
     assert {run.parents[1].name for run in RUNS} >= {SCENES}
 
 
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_a_table_is_byte_for_byte_what_its_records_and_reported_numbers_say(board):
+    assert check_board(board) == ()
+
+
+@pytest.mark.parametrize("run", RUNS, ids=named)
+def test_every_number_of_a_record_stands_in_its_boards_table(run):
+    found = {
+        row.key.metric: (row.value, row.ci95, row.images)
+        for row in load_table(run.parents[1]).rows
+        if row.record == f"records/{run.name}"
+    }
+    metrics = load_record(run).metrics
+    assert found == {name: (one.value, one.ci95, one.n) for name, one in metrics.items()}
+
+
+def test_only_the_photos_before_degradation_stand_apart_on_the_demonstrations_board():
+    rows = load_table(ROOT / "leaderboards" / SCENES).rows
+    apart = {row.record for row in rows if row.rank is None}
+    assert apart == {"records/clean"}
+
+
 @pytest.mark.parametrize("run", RUNS, ids=named)
 def test_a_record_is_whole_and_of_its_folders_data_set(run):
     record = load_record(run)
     assert record.status == "complete" and not record.not_scored
     if record.dataset.name != "scenes":  # the upper bound, on the photos before degradation
-        assert run.parents[1].name == f"{record.dataset.name}@{record.dataset.version}"
+        assert split_name(run.parents[1])[0] == f"{record.dataset.name}@{record.dataset.version}"
     assert record.scored == record.dataset.defined_images
     assert not record.environment.git_dirty and record.environment.git_commit
 

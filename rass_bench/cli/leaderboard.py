@@ -37,7 +37,8 @@ What a commit changed:
 """
 
 BoardsArgument: TypeAlias = Annotated[
-    list[str] | None, typer.Argument(help="Boards by name or folder. [default: all below --root]")
+    list[str] | None,
+    typer.Argument(help="Boards by name or folder; all below --root when none is named."),
 ]
 RootOption: TypeAlias = Annotated[Path, typer.Option(help="The folder that holds the boards.")]
 
@@ -70,7 +71,8 @@ def build_command(boards: BoardsArgument = None, root: RootOption = ROOT) -> Non
 def add_command(
     run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
     name: Annotated[
-        str | None, typer.Option(help="Name of the record. [default: the run's folder's]")
+        str | None,
+        typer.Option(help="Name of the record; that of the run's folder when none is given."),
     ] = None,
     new_version: Annotated[
         bool,

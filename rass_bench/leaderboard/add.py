@@ -18,7 +18,7 @@ from rass_bench.leaderboard.board import (
 )
 from rass_bench.leaderboard.changelog import Entry, Version, prepend_entry
 from rass_bench.leaderboard.key import measured_key
-from rass_bench.leaderboard.safe_text import markdown_text
+from rass_bench.leaderboard.safe_text import markdown_code
 from rass_bench.leaderboard.terms import dataset_of, terms_of, why_other_metric, why_other_terms
 from rass_bench.leaderboard.write import write_board
 from rass_bench.record import RECORD_NAME, RunRecord, load_record
@@ -144,7 +144,8 @@ def _check_fits(record: RunRecord, name: str, board: Board) -> None:
 
 
 def _describe(record: RunRecord, name: str) -> str:
-    front = f"{record.restorer.key} → " if record.restorer else ""
-    partial = "" if record.status == "complete" else "partial run "
-    model = markdown_text(f"{front}{record.model.key}")
-    return f"Added the {partial}`{name}`: {model} under {record.protocol}."
+    model = markdown_code(record.model.key)
+    if record.restorer is not None:
+        model = f"{markdown_code(record.restorer.key)} → {model}"
+    partial = "" if record.status == "complete" else "the partial run "
+    return f"Added {partial}`{name}`: {model} under {markdown_code(record.protocol)}."

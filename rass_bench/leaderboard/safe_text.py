@@ -29,6 +29,11 @@ def csv_text(text: str) -> str:
     return f"'{one_line(text)}" if text.startswith(FORMULA_STARTS) else one_line(text)
 
 
+def markdown_code(text: str) -> str:
+    """The text as a Markdown code span, in which nothing but a backtick means anything."""
+    return f"`{one_line(text).replace('`', chr(39))}`"
+
+
 def markdown_text(text: str) -> str:
     """The text for a cell of a Markdown table: shown as it is, neither markup nor HTML nor link."""
     escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -50,7 +50,7 @@ def test_the_first_run_opens_its_data_sets_board_and_the_next_joins_it(runs, roo
     second = add_run(runs / "good", root, name="the-good-one")
     assert str(second.version) == "1.1.0"
     newest, oldest = read_changelog(second.board)
-    assert str(oldest.version) == "1.0.0" and "`the-good-one`: good&#64;1" in newest.changes[0]
+    assert str(oldest.version) == "1.0.0" and "Added `the-good-one`: `good@1" in newest.changes[0]
     assert check_board(second.board) == ()
     assert load_table(second.board).version == "1.1.0"
     assert set(rows(second.board)) == {"perfect", "the-good-one"}

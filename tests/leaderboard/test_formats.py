@@ -19,7 +19,7 @@ from rass_bench.leaderboard.formats import CSV_COLUMNS, as_csv, as_json
 from rass_bench.leaderboard.key import RowKey
 from rass_bench.leaderboard.markdown import as_markdown
 from rass_bench.leaderboard.ranking import Rank
-from rass_bench.leaderboard.safe_text import csv_text, markdown_text, one_line
+from rass_bench.leaderboard.safe_text import csv_text, markdown_code, markdown_text, one_line
 from rass_bench.leaderboard.table import Images, Kind, Row, Table, load_table
 
 HOSTILE = [
@@ -179,6 +179,15 @@ def test_markdown_shows_a_name_as_it_is_and_nothing_else(name):
     cells = re.findall(r"<td>(.*?)</td>", rendered, re.DOTALL)
     assert len(cells) == 2 and cells[1] == "end" and "<" not in cells[0]
     assert unescape(cells[0]) == one_line(name).strip()
+
+
+@given(NAMES)
+def test_a_changelog_shows_a_name_and_nothing_else(name):
+    rendered = html(f"- Added {markdown_code(name)}: done.\n")
+    if one_line(name).strip():
+        (shown,) = re.findall(r"<li>Added <code>(.*?)</code>: done\.</li>", rendered)
+        assert unescape(shown).strip() == one_line(name).replace("`", "'").strip()
+    assert rendered.count("<") <= 6
 
 
 @pytest.mark.parametrize("name", HOSTILE)
