@@ -110,7 +110,7 @@ def _show(verdict: Verdict, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=_printable(verdict.run), title_justify="left")
+    table = Table(title=Text(_printable(verdict.run)), title_justify="left")
     table.add_column("check", max_width=34, overflow="fold")
     table.add_column("holds")
     table.add_column("what was found", overflow="fold")

@@ -175,6 +175,7 @@ class _Agreement:
     Attributes:
         id: the image.
         labels: share of equal pixels.
+        pixels: how many there are.
         psnr: of a restored image, in dB; None for label maps, and where the sizes differ.
         same_restored: whether the photo that was segmented under R2S has the same pixels; None
             where the run does not say.
@@ -182,6 +183,7 @@ class _Agreement:
 
     id: str
     labels: float
+    pixels: int
     psnr: float | None
     same_restored: bool | None
 
@@ -196,12 +198,13 @@ def _compare(
     known = then is not None and then.restored_sha256 is not None
     same_restored = then.restored_sha256 == now.restored_sha256 if then and known else None
     if before.shape != after.shape:
-        return _Agreement(now.id, 0.0, None, same_restored)
-    equal_pixels = before == after
+        return _Agreement(now.id, 0.0, before.size, None, same_restored)
     is_image = before.ndim == 3
+    is_equal = (before == after).all(axis=2) if is_image else before == after
     return _Agreement(
         now.id,
-        float((equal_pixels.all(axis=2) if is_image else equal_pixels).mean()),
+        float(is_equal.mean()),
+        is_equal.size,
         psnr_rgb(after, before) if is_image else None,
         same_restored,
     )
@@ -236,7 +239,9 @@ def _check_agreement(agreements: list[_Agreement], allowed: Tolerance) -> Check:
 def _is_near(one: _Agreement, allowed: Tolerance) -> bool:
     if allowed.is_exact:
         return one.labels == 1
-    return one.labels >= allowed.labels if one.psnr is None else one.psnr >= allowed.psnr
+    if one.psnr is not None:
+        return one.psnr >= allowed.psnr
+    return (1 - one.labels) * one.pixels <= max(1, (1 - allowed.labels) * one.pixels)
 
 
 def _show(one: _Agreement) -> str:
