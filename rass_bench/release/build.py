@@ -40,14 +40,13 @@ def build_release(
         advance: called once after each sample.
 
     Raises:
-        UserError: the folder exists, a sample's files cannot be released (see
+        UserError: the folder exists or cannot be loaded by its name, a sample's files cannot be released (see
             :func:`~rass_bench.release.rows.read_row`), the disk is full, or the extra `hub` is
             not installed.
     """
     for package in PACKAGES:
         require_package(package, "hub")
-    if out.exists():
-        raise UserError("the folder exists", str(out), "Name a new one: --out DIR.")
+    _check_out(out)
     columns = choose_columns(source)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -70,3 +69,14 @@ def build_release(
     except OSError as error:
         raise from_os_error(error, str(out)) from None
     return release
+
+
+def _check_out(out: Path) -> None:
+    if out.exists():
+        raise UserError("the folder exists", str(out), "Name a new one: --out DIR.")
+    if set("[]*?") & set(str(out.resolve())):
+        raise UserError(
+            "the package `datasets` takes [ ] * ? in a path for a pattern and finds no files there",
+            str(out.resolve()),
+            "Choose a folder without them.",
+        )

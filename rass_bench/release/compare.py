@@ -85,19 +85,19 @@ def _against_manifest(release: Release, entry: ManifestEntry, row: Row) -> Itera
         return
     for name in release.columns.files:
         digest = getattr(entry, f"{name}_sha256")
-        content = row[name]["bytes"] if row[name] else None
+        content = _content(row, name)
         if (content is None) != (digest is None):
             yield f"its {name} is missing in the {'row' if content is None else 'manifest'}"
         elif content is not None and sha256_bytes(content) != digest:
             yield f"the hash of its {name} is not the manifest's"
         elif content is not None:
             factor = release.spec.scale if name == "reference" else 1
-            yield from _wrong_size(name, row, entry.width * factor, entry.height * factor)
+            yield from _wrong_size(name, content, entry.width * factor, entry.height * factor)
 
 
-def _wrong_size(name: str, row: Row, width: int, height: int) -> Iterator[str]:
+def _wrong_size(name: str, content: bytes, width: int, height: int) -> Iterator[str]:
     try:
-        found = decode(row[name])
+        found = decode(content)
     except ValueError as error:
         yield f"its {name} cannot be decoded: {error}"
         return
@@ -130,14 +130,20 @@ def _against_source(
     if not release.columns.pixels:
         return
     for name in release.columns.files:
-        path = getattr(sample, name)
-        if path is not None and row[name] is not None:
-            yield from _other_pixels(name, row, path)
+        path, content = getattr(sample, name), _content(row, name)
+        if path is not None and content is not None:
+            yield from _other_pixels(name, content, path)
 
 
-def _other_pixels(name: str, row: Row, path: Path) -> Iterator[str]:
+def _content(row: Row, name: str) -> bytes | None:
+    """The bytes of a row's file; where there is a path instead, it is a stranger's: None."""
+    content: bytes | None = row[name]["bytes"] if row[name] else None
+    return content
+
+
+def _other_pixels(name: str, content: bytes, path: Path) -> Iterator[str]:
     try:
-        found = decode(row[name])
+        found = decode(content)
     except ValueError as error:
         yield f"its {name} cannot be decoded: {error}"
         return
@@ -149,8 +155,8 @@ def _other_pixels(name: str, row: Row, path: Path) -> Iterator[str]:
         yield f"{int(differing.sum())} pixels of its {name} are not those of the source"
 
 
-def decode(stored: Any) -> NDArray[Any]:
-    """Pixels (H, W) or (H, W, C) of a row's image, as the package `datasets` decodes it.
+def decode(content: bytes) -> NDArray[Any]:
+    """Pixels (H, W) or (H, W, C) of an image's file, as the package `datasets` decodes it.
 
     Raises:
         ValueError: no image, or a damaged one.
@@ -158,6 +164,6 @@ def decode(stored: Any) -> NDArray[Any]:
     import datasets
 
     try:
-        return np.asarray(datasets.Image().decode_example(stored))
+        return np.asarray(datasets.Image().decode_example({"bytes": content, "path": None}))
     except (OSError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
         raise ValueError(str(error)) from None

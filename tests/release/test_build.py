@@ -359,6 +359,11 @@ def test_a_folder_that_exists_is_left_alone(data, tmp_path):
         release(data, out)
 
 
+def test_a_folder_that_could_not_be_loaded_by_its_name_is_refused(data, tmp_path):
+    with pytest.raises(UserError, match=r"for a pattern.*out\[1\]"):
+        release(data, tmp_path / "out[1]")
+
+
 def test_an_incomplete_data_set_is_refused(data):
     (data / "images/test/p3.png").unlink()
     with pytest.raises(UserError, match=r"1 of 4 photos of the split test are missing"):

@@ -118,15 +118,15 @@ def test_another_data_set_is_named(release, tmp_path):
     ]
 
 
-def test_an_image_that_is_a_path_alone_is_never_opened(own, tmp_path):
+def test_an_image_that_is_a_path_alone_is_never_opened(own, tiny, tmp_path):
     secret = tmp_path / "secret.png"
-    Image.new("RGB", (16, 12)).save(secret)
+    shutil.copy(tiny / "images/test/p0.png", secret)
 
     def change(rows):
         rows[0]["image"] = {"bytes": None, "path": str(secret)}
 
     edit_rows(own, SHARD, change)
-    assert problems(own) == ["test/p0: its image is missing in the row"]
+    assert problems(own, open_source(str(tiny))) == ["test/p0: its image is missing in the row"]
 
 
 def test_an_image_that_cannot_be_decoded_is_named(own):
