@@ -40,9 +40,9 @@ def build_release(
         advance: called once after each sample.
 
     Raises:
-        UserError: the folder exists or cannot be loaded by its name, a sample's files cannot be released (see
-            :func:`~rass_bench.release.rows.read_row`), the disk is full, or the extra `hub` is
-            not installed.
+        UserError: the folder exists or cannot be loaded by its name, a sample's files cannot be
+            released (see :func:`~rass_bench.release.rows.read_row`), the disk is full, or the
+            extra `hub` is not installed.
     """
     for package in PACKAGES:
         require_package(package, "hub")
