@@ -69,7 +69,7 @@ def build_command(
     from rass_bench.release.build import build_release
     from rass_bench.release.source import open_source
 
-    source = open_source(dataset, data_root, split)
+    source = open_source(dataset, data_root, None if split is None else [split])
     with progress_bar("release", sum(len(one.samples) for one in source.splits)) as advance:
         release = build_release(source, out, advance=advance)
     console = Console()
@@ -127,11 +127,12 @@ def check_command(
 
 def _source(folder: Path, dataset: str | None, data_root: str | None) -> Source | None:
     """What to compare with; the release's own definition describes files given by their root."""
+    from rass_bench.release.contents import released_splits
     from rass_bench.release.source import open_source
 
     if dataset is None and data_root is None:
         return None
-    return open_source(dataset or str(folder.resolve()), data_root)
+    return open_source(dataset or str(folder.resolve()), data_root, released_splits(folder))
 
 
 @app.command("push", epilog=PUSH_EXAMPLES)

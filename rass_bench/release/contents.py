@@ -113,3 +113,12 @@ def count_samples(folder: Path) -> int:
         return read_release(folder).samples
     except UserError:
         return 0
+
+
+def released_splits(folder: Path) -> list[str] | None:
+    """The splits that a release's folder says it holds; None where that cannot be read."""
+    path = folder / DEFINITION_FILE
+    try:
+        return [split.name for split in parse_spec(path).splits] if path.is_file() else None
+    except UserError:
+        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +36,15 @@ class Source:
     card: str
 
 
-def open_source(name: str, data_root: str | Path | None = None, split: str | None = None) -> Source:
-    """Open one split or all splits of a data set, complete.
+def open_source(
+    name: str, data_root: str | Path | None = None, splits: Sequence[str] | None = None
+) -> Source:
+    """Open some or all splits of a data set, complete.
 
     Args:
         name: a shipped definition, or a folder with a ``dataset.yaml``.
         data_root: where the files lie; see :func:`~rass_bench.data.dataset.open_dataset`.
-        split: a split of the definition; None takes all.
+        splits: splits of the definition; None takes all.
 
     Raises:
         UserError: what :func:`~rass_bench.data.dataset.open_dataset` refuses, fewer photos than
@@ -50,15 +52,15 @@ def open_source(name: str, data_root: str | Path | None = None, split: str | Non
             another data set.
     """
     spec = load_spec(name)
-    names = [one.name for one in spec.splits] if split is None else [split]
-    splits = tuple(open_dataset(name, data_root, one) for one in names)
-    for dataset in splits:
+    names = [one.name for one in spec.splits] if splits is None else splits
+    opened = tuple(open_dataset(name, data_root, one) for one in names)
+    for dataset in opened:
         _check_split(dataset)
     folder = definition_file(name).parent
     card, provenance = folder / CARD_FILE, folder / PROVENANCE_FILE
     return Source(
         spec=spec,
-        splits=splits,
+        splits=opened,
         masks=read_masks(provenance, spec) if provenance.is_file() else {},
         provenance=provenance if provenance.is_file() else None,
         card=card.read_text("utf-8", errors="replace") if card.is_file() else "",

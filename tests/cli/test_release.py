@@ -167,3 +167,14 @@ def test_help_loads_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout == "set()\n"
+
+
+def test_check_compares_the_released_splits_alone(tmp_path):
+    """A split that is neither released nor there is not asked for."""
+    data = labelled_set(tmp_path / "tiny")
+    definition = data / "dataset.yaml"
+    definition.write_text(definition.read_text().replace("test: 4", "test: 4\n  train: 9"))
+    out = tmp_path / "out"
+    assert rass_bench("build", data, "--split", "test", "--out", out).returncode == 0
+    done = rass_bench("check", out, "--dataset", data)
+    assert done.returncode == 0, done.stdout + done.stderr

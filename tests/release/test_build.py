@@ -163,7 +163,7 @@ def test_all_splits_are_released_unless_one_is_named(data, tmp_path):
     redefine(data, splits={"test": 4, "extra": 1})
     release(data, tmp_path / "both")
     assert (len(rows_of(tmp_path / "both")), len(rows_of(tmp_path / "both", "extra"))) == (4, 1)
-    build_release(open_source(str(data), split="extra"), tmp_path / "one")
+    build_release(open_source(str(data), splits=["extra"]), tmp_path / "one")
     assert [one.name for one in load_spec(str(tmp_path / "one")).splits] == ["extra"]
     assert check_release(tmp_path / "both", open_source(str(data))) == []
     assert check_release(tmp_path / "one", open_source(str(data))) == []

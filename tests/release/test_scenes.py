@@ -17,7 +17,7 @@ from rass_bench.release.source import open_source
 
 @pytest.fixture(scope="module")
 def source():
-    return open_source("scenes", split="val")
+    return open_source("scenes", splits=["val"])
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_scenes_whose_png_bytes_differ_are_the_same_scenes(source, folder, tmp_p
             copy = root / path.relative_to(opened.root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes() + b"\0")
-    assert check_release(folder, open_source("scenes", root, "val")) == []
+    assert check_release(folder, open_source("scenes", root, ["val"])) == []
 
 
 def test_the_card_says_that_it_is_a_demonstration(folder):
