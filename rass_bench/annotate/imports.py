@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rass_bench.annotate.checks import text
+from rass_bench.annotate.initialise import load_definition, load_space
 from rass_bench.annotate.interchange.coco import read_coco
 from rass_bench.annotate.interchange.formats import MaskFormat
 from rass_bench.annotate.interchange.labelme import read_labelme
@@ -29,7 +30,6 @@ from rass_bench.annotate.project import load_project, tasks_path
 from rass_bench.annotate.server import files_root
 from rass_bench.data.dataset import open_dataset
 from rass_bench.data.manifest import Sample
-from rass_bench.data.spec import parse_spec
 from rass_bench.errors import UserError
 from rass_bench.files import (
     alone_in,
@@ -144,7 +144,8 @@ def import_masks(
         OSError: the project cannot be written.
     """
     check_annotator(annotator)
-    space, encoding = _labels_of(folder)
+    spec, space = load_definition(folder), load_space(folder)
+    encoding = spec.label_encoding or LabelEncoding.CONTIGUOUS
     source = _source(mask_format, masks)
     samples = {sample.id: sample for sample in open_dataset("photos", images).samples}
     with alone_in(folder), _staging(folder) as staging:
@@ -235,21 +236,6 @@ def check_annotator(name: str) -> None:
             f"annotator {name}",
             "Choose another name.",
         )
-
-
-def _labels_of(folder: Path) -> tuple[LabelSpace, LabelEncoding]:
-    """The classes of the data set to be built, and how its files number them."""
-    path = folder / "dataset.yaml"
-    if not path.is_file():
-        raise UserError(
-            "the folder holds no dataset.yaml, which says what is labelled",
-            str(folder),
-            "Begin a project with rass-bench annotate init, or name its folder with --dir.",
-        )
-    spec = parse_spec(path)
-    if spec.labels is None or spec.label_encoding is None:
-        raise UserError("the data set has no labels", str(path), "Give it a label_space.")
-    return spec.labels, spec.label_encoding
 
 
 def _source(mask_format: MaskFormat, masks: Path) -> str:

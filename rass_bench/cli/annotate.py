@@ -314,8 +314,9 @@ def _print_assessment(assessment: Assessment) -> None:
     }
     known = [f"{name} {value:.3f}" for name, value in agreement.items() if value is not None]
     typer.echo("Agreement over all photos: " + (", ".join(known) or "no photo has two annotations"))
+    typer.echo("Photos by what was found in them:")
     for check, severity, count in overview.checks:
-        typer.echo(f"  {count} photos: {check} ({severity})")
+        typer.echo(f"  {count:5} {check} ({severity})")
     judged = zip(assessment.photos, assessment.verdicts, strict=True)
     waiting = [pair for pair in judged if pair[1].decision is not Decision.PASS]
     for photo, verdict in waiting[:SHOWN]:
