@@ -1,6 +1,7 @@
 """The finished data set: whole or absent, its masks the consensus, every one with its origin."""
 
 import json
+import resource
 from collections import Counter
 
 import numpy as np
@@ -351,6 +352,20 @@ def test_what_was_changed_since_ends_the_build_and_leaves_nothing(project, sampl
     change(project, samples[2].id)
     with pytest.raises(UserError, match="was changed since"):
         build_dataset(project, assessment, out)
+    assert everything(out.parent) == []
+
+
+def test_a_full_disk_ends_the_build_and_leaves_nothing(project, samples, out):
+    hand_in_whole(project, samples)
+    assessment = assess(project, policy())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Masks of one class are shorter, the photos of noise are longer.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(UserError, match="the disk is full or a file-size limit"):
+            build_dataset(project, assessment, out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert everything(out.parent) == []
 
 
