@@ -19,7 +19,7 @@ from rass_bench.annotate.qa.measures import Measures, Opinion, measure
 from rass_bench.annotate.qa.page import write_page
 from rass_bench.annotate.qa.tables import write_tables
 from rass_bench.degrade.workers import map_in_processes
-from rass_bench.errors import from_os_error
+from rass_bench.errors import UserError, from_os_error
 from rass_bench.images import read_image
 from rass_bench.labels import LabelSpace
 from rass_bench.models.protocols import Segmenter
@@ -117,12 +117,13 @@ def _measure_all(
         yield from map_in_processes(_measure, jobs, workers)
         return
     for job in jobs:
-        yield _measure(job, predict_probabilities(segmenter, read_image(job.photo.path)))
+        yield _measure(job, predict_probabilities(segmenter, _read_photo(job.photo)))
 
 
 def _measure(job: _Job, probabilities: Probabilities | None = None) -> _Measured:
     """Measure one photo; called in worker processes."""
     photo = job.photo
+    image = _read_photo(photo)
     opinions = [one.opinion for one in read_works(job.folder, photo, job.space)]
 
     def measured(opinions: Sequence[Opinion]) -> Measures:
@@ -140,8 +141,25 @@ def _measure(job: _Job, probabilities: Probabilities | None = None) -> _Measured
     return _Measured(
         works=measured(opinions[:count]),
         decided=measured(opinions[count:]) if photo.decided is not None else None,
-        fingerprint=fingerprint(photo.sample, read_image(photo.path)),
+        fingerprint=fingerprint(photo.sample, image),
     )
+
+
+def _read_photo(photo: Photo) -> NDArray[np.uint8]:
+    """The photo, RGB uint8 (H, W, 3).
+
+    Raises:
+        UserError: it cannot be read, or has another size than its annotations were drawn on.
+    """
+    image = read_image(photo.path)
+    if image.shape[:2] != (photo.height, photo.width):
+        raise UserError(
+            f"the photo has {image.shape[1]} x {image.shape[0]} pixels, the project states "
+            f"{photo.width} x {photo.height}",
+            str(photo.path),
+            "The photo or the project's file was changed; push or import the photo again.",
+        )
+    return image
 
 
 def _judge(
@@ -205,7 +223,7 @@ def write_assessment(folder: Path, out: Path, assessment: Assessment, title: str
 
     def load(sample: str) -> tuple[NDArray[np.uint8], Sequence[Opinion]]:
         drawn = read_works(folder, photos[sample], assessment.space)
-        return read_image(photos[sample].path), [one.opinion for one in drawn]
+        return _read_photo(photos[sample]), [one.opinion for one in drawn]
 
     page = out / "index.html"
     try:

@@ -1,6 +1,7 @@
 """Quality assurance of a project: what becomes of each photo, and why."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from rass_bench.annotate.assess import assess, write_assessment
 from rass_bench.annotate.imports import MaskFormat, import_masks
+from rass_bench.annotate.project import load_project, save_project
 from rass_bench.annotate.qa.findings import Decision, Severity, load_verdicts
 from rass_bench.annotate.raw import annotation_path
 from rass_bench.data.manifest import Sample
@@ -270,6 +272,15 @@ def test_an_annotation_that_was_changed_after_the_pull_is_refused_by_name(projec
     with pytest.raises(UserError, match="was changed since it was pulled") as caught:
         assess(project, policy())
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("side", [HEIGHT + 1, 10**9])
+def test_a_photo_of_another_size_than_the_project_states_is_refused_by_name(project, samples, side):
+    listed = load_project(project)
+    save_project(project, listed.with_tasks([replace(listed.tasks[0], height=side)]))
+    with pytest.raises(UserError, match=f"the project states {WIDTH} x {side}") as caught:
+        assess(project, policy())
+    assert listed.tasks[0].photo in str(caught.value)
 
 
 # What is written
