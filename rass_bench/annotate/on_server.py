@@ -94,8 +94,10 @@ def ensure_project(
             f"project {number} at {client.url}",
             "Restore it there (labeling_config.xml in the project's folder) and push again.",
         )
-    if state["maximum_annotations"] != annotators:
-        client.patch(f"/api/projects/{number}", {"maximum_annotations": annotators})
+    wanted = {"label_config": load_config(folder), "maximum_annotations": annotators}
+    outdated = {key: value for key, value in wanted.items() if state[key] != value}
+    if outdated:
+        client.patch(f"/api/projects/{number}", outdated)
     _ensure_storage(client, number, files.resolve() / PHOTOS)
     return project
 

@@ -94,7 +94,7 @@ def running_server(
     with ExitStack() as stack:
         try:
             server = _start_checked(
-                stack, folder, _choose_port(port), installation or default_installation(), say
+                stack, folder, port, installation or default_installation(), say
             )
         except OSError as error:
             raise from_os_error(error, str(folder)) from None
@@ -104,11 +104,12 @@ def running_server(
 def _start_checked(
     stack: ExitStack,
     folder: Path,
-    port: int,
+    wish: int | None,
     installation: Installation,
     say: Callable[[str], None],
 ) -> Server:
     """Start the server; the stack stops it."""
+    port = _choose_port(wish)
     install(installation, say)
     folder.mkdir(parents=True, exist_ok=True)
     lock = stack.enter_context(_sole_use(folder))
@@ -117,8 +118,15 @@ def _start_checked(
     say("starting the server")
     process = _start(folder, installation, credentials, port, lock)
     stack.callback(_stop, process)
-    server = Server(f"http://127.0.0.1:{port}", process.pid)
-    _wait_until_ready(server, process, folder, credentials)
+    found = _wait_until_it_listens(process, folder, credentials)
+    if wish not in (None, found):
+        raise UserError(
+            "another program took the port while the server started",
+            f"port {wish}",
+            "Choose another with --port, or leave it out to take a free one.",
+        )
+    server = Server(f"http://127.0.0.1:{found}", process.pid)
+    _check_identity(server, folder, credentials)
     stack.callback(_address_path(folder).unlink, missing_ok=True)
     write_json(_address_path(folder), asdict(server))
     return server
@@ -278,12 +286,15 @@ def _log_path(folder: Path) -> Path:
     return folder / "server.log"
 
 
-def _wait_until_ready(
-    server: Server, process: subprocess.Popen[bytes], folder: Path, credentials: Credentials
-) -> None:
-    """Wait until our own process answers on the port, and knows our token."""
+def _wait_until_it_listens(
+    process: subprocess.Popen[bytes], folder: Path, credentials: Credentials
+) -> int:
+    """Wait until our own process listens; the port, which need not be the one it was asked for.
+
+    Label Studio takes the next one when another program was faster.
+    """
     deadline = time.monotonic() + START_SECONDS
-    while not _listens(server):
+    while (port := _port_of(process.pid)) is None:
         if process.poll() is not None:
             raise _died(process, folder, credentials)
         if time.monotonic() > deadline:
@@ -291,6 +302,30 @@ def _wait_until_ready(
                 f"the server did not answer within {START_SECONDS} seconds", folder, credentials
             )
         time.sleep(0.2)
+    return port
+
+
+def _port_of(process_id: int) -> int | None:
+    """The port of this machine alone on which a process listens; None while it does not.
+
+    Asking a port itself would hand the token to whoever listens there.
+    """
+    import psutil
+
+    try:
+        connections = psutil.Process(process_id).net_connections("tcp")
+    except psutil.Error:
+        return None
+    ports = [
+        one.laddr.port
+        for one in connections
+        if one.status == psutil.CONN_LISTEN and one.laddr.ip == "127.0.0.1"
+    ]
+    return ports[0] if ports else None
+
+
+def _check_identity(server: Server, folder: Path, credentials: Credentials) -> None:
+    """Check that the server is up and knows our token."""
     with Client(server.url, credentials.admin.token) as client:
         try:
             health = client.get("/health")
@@ -299,24 +334,6 @@ def _wait_until_ready(
             raise _ended_badly(str(error), folder, credentials) from None
     if health.get("status") != "UP" or name != credentials.admin.email:
         raise _ended_badly("the server answers, but not as our own would", folder, credentials)
-
-
-def _listens(server: Server) -> bool:
-    """Whether the very process that we started listens on the port, on this machine alone.
-
-    Asking the port itself would hand the token to whoever listens there.
-    """
-    import psutil
-
-    port = int(server.url.rpartition(":")[2])
-    try:
-        connections = psutil.Process(server.process_id).net_connections("tcp")
-    except psutil.Error:
-        return False
-    return any(
-        one.status == psutil.CONN_LISTEN and (one.laddr.ip, one.laddr.port) == ("127.0.0.1", port)
-        for one in connections
-    )
 
 
 def _died(process: subprocess.Popen[bytes], folder: Path, credentials: Credentials) -> UserError:

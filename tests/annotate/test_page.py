@@ -211,7 +211,6 @@ def test_names_that_hold_scripts_are_shown_as_text(client, folder, enter, photo,
     assert page.dialogs == ["1"]
 
 
-@pytest.mark.xfail(reason="labels without a hotkey are given those of the tools", strict=True)
 def test_the_keys_of_the_tools_leave_the_class_alone(client, folder, enter, photo):
     number = push(client, folder, [photo], ADE, segmenter=Stripes()).project_id
     page = enter("ann")

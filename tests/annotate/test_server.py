@@ -116,6 +116,25 @@ sys.exit("gone")
     assert not asked.exists()
 
 
+NEXT_PORT = LISTENING.replace('"--port") + 1])', '"--port") + 1]) + 1')
+"""A server that finds its port taken and silently takes the next one, as Label Studio does."""
+
+
+def test_a_server_that_took_another_port_is_found_there(tmp_path):
+    with running_server(
+        tmp_path / "project", None, standin(tmp_path / "installed", NEXT_PORT)
+    ) as server:
+        (listening,) = psutil.Process(server.process_id).net_connections("tcp")
+        assert server.url == f"http://127.0.0.1:{listening.laddr.port}"
+
+
+def test_a_port_that_was_taken_while_the_server_started_is_told(tmp_path):
+    port = free_port()
+    with pytest.raises(UserError, match="took the port while the server started") as caught:
+        start(tmp_path, NEXT_PORT, port)
+    assert caught.value.where == f"port {port}"
+
+
 def test_one_folder_has_one_server(tmp_path):
     project, installed = tmp_path / "project", standin(tmp_path / "installed", LISTENING)
     with running_server(project, free_port(), installed) as first:
