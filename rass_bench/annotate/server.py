@@ -109,23 +109,28 @@ def _start_checked(
     say: Callable[[str], None],
 ) -> Server:
     """Start the server; the stack stops it."""
-    port = _choose_port(wish)
+    _choose_port(wish)  # a wish that cannot be is told before minutes are spent
     install(installation, say)
     folder.mkdir(parents=True, exist_ok=True)
     lock = stack.enter_context(_sole_use(folder))
     credentials = load_or_create_credentials(folder)
     _prepare(folder, installation)
     say("starting the server")
-    process = _start(folder, installation, credentials, port, lock)
-    stack.callback(_stop, process)
-    found = _wait_until_it_listens(process, folder, credentials)
-    if wish not in (None, found):
-        raise UserError(
-            "another program took the port while the server started",
-            f"port {wish}",
-            "Choose another with --port, or leave it out to take a free one.",
-        )
-    server = Server(f"http://127.0.0.1:{found}", process.pid)
+
+    def start() -> Server:
+        process = _start(folder, installation, credentials, _choose_port(wish), lock)
+        stack.callback(_stop, process)
+        port = _wait_until_it_listens(process, folder, credentials)
+        if wish not in (None, port):
+            raise _lost_port(folder)
+        return Server(f"http://127.0.0.1:{port}", process.pid)
+
+    try:
+        server = start()
+    except _PortLostError:
+        if wish is not None:
+            raise
+        server = start()  # whoever was faster listens now, and the next free port is chosen
     _check_identity(server, folder, credentials)
     stack.callback(_address_path(folder).unlink, missing_ok=True)
     write_json(_address_path(folder), asdict(server))
@@ -336,8 +341,22 @@ def _check_identity(server: Server, folder: Path, credentials: Credentials) -> N
         raise _ended_badly("the server answers, but not as our own would", folder, credentials)
 
 
+class _PortLostError(UserError):
+    """Another program took the port between the look at it and the server's start."""
+
+
+def _lost_port(folder: Path) -> _PortLostError:
+    return _PortLostError(
+        "another program took the port while the server started",
+        str(folder),
+        "Start it again, or choose another port with --port.",
+    )
+
+
 def _died(process: subprocess.Popen[bytes], folder: Path, credentials: Credentials) -> UserError:
     log = _log_path(folder).read_text("utf-8", errors="replace")
+    if "That port is already in use" in log:
+        return _lost_port(folder)
     if any(words in log for words in _FULL):
         return UserError(
             "the disk is full or a file-size limit was reached, so the server ended",

@@ -129,10 +129,32 @@ def test_a_server_that_took_another_port_is_found_there(tmp_path):
 
 
 def test_a_port_that_was_taken_while_the_server_started_is_told(tmp_path):
-    port = free_port()
-    with pytest.raises(UserError, match="took the port while the server started") as caught:
-        start(tmp_path, NEXT_PORT, port)
-    assert caught.value.where == f"port {port}"
+    with pytest.raises(UserError, match="took the port while the server started"):
+        start(tmp_path, NEXT_PORT, free_port())
+
+
+LATE = """
+import pathlib, sys
+first = pathlib.Path("was-here")
+if not first.exists():
+    first.touch()
+    print("Error: That port is already in use.", file=sys.stderr)
+    sys.exit(1)
+"""
+"""A server that sees its port free and taken a moment later, the first time."""
+
+
+def test_a_server_that_came_late_to_its_port_is_started_once_more(tmp_path):
+    installed = standin(tmp_path / "installed", LATE + LISTENING)
+    with running_server(tmp_path / "project", None, installed) as server:
+        assert psutil.pid_exists(server.process_id)
+        with connect(tmp_path / "project") as client:
+            assert client.get("/health")["status"] == "UP"
+
+
+def test_with_a_port_of_the_users_it_is_not_started_elsewhere(tmp_path):
+    with pytest.raises(UserError, match="took the port while the server started"):
+        start(tmp_path, LATE + LISTENING, free_port())
 
 
 def test_one_folder_has_one_server(tmp_path):
