@@ -95,12 +95,13 @@ def pull(
         strangers = tuple(task_id for task_id in listed if task_id not in own)
         for task_id in strangers:
             _keep_stranger(client, folder, listed[task_id])
+        there = {own[task_id].sample for task_id in listed if task_id in own}
         state = replace(
             work.state,
             server_version=str(client.get("/api/version")["release"]),
             config_sha256=project.config_sha256,
             drafts=_drafts(client, number, own),
-            gone=tuple(sorted({*before.gone, *gone})),
+            gone=tuple(sorted({*before.gone, *gone} - there)),
             strangers=tuple(sorted({*before.strangers, *strangers})),
         )
         if not accept.config_differences:
