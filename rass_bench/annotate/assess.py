@@ -9,8 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rass_bench.annotate.handed_in import Drawn, Photo, load_photos, pseudonym, read_work
+from rass_bench.annotate.handed_in import (
+    Drawn,
+    Photo,
+    check_labels,
+    load_photos,
+    pseudonym,
+    read_work,
+)
 from rass_bench.annotate.initialise import load_space
+from rass_bench.annotate.photos import read_served
 from rass_bench.annotate.policy import Policy, judge, judge_all
 from rass_bench.annotate.probabilities import Probabilities, predict_probabilities
 from rass_bench.annotate.qa.duplicates import Fingerprint, find_duplicates, fingerprint
@@ -94,6 +102,7 @@ def assess(
             segmenter that gives no class scores.
     """
     space = load_space(folder)
+    check_labels(folder, space)
     photos = load_photos(folder)
     jobs = [_Job(folder, photo, space, policy) for photo in photos]
     found: dict[str, _Measured] = {}
@@ -149,8 +158,10 @@ def _read_photo(photo: Photo) -> NDArray[np.uint8]:
     """The photo, RGB uint8 (H, W, 3).
 
     Raises:
-        UserError: it cannot be read, or has another size than its annotations were drawn on.
+        UserError: it cannot be read, was changed, or has another size than its annotations were
+            drawn on.
     """
+    read_served(photo.path)  # refuses another photo in its place
     image = read_image(photo.path)
     if image.shape[:2] != (photo.height, photo.width):
         raise UserError(
@@ -190,6 +201,8 @@ def _of_life_cycle(photo: Photo) -> Iterator[Finding]:
         severity = Severity.NOTE if photo.decided is not None else Severity.FIX
         note = f"annotation {one.annotation_id} cannot be used: {one.problem}"
         yield found("refused", severity, note, pseudonym(one.annotator))
+    if photo.is_unreadable:
+        yield found("unreadable", Severity.FIX, "the server cannot hand out its annotations")
     for name in photo.skipped:
         yield found("skipped", Severity.NOTE, "the annotator skipped the photo", name)
     for work in photo.superseded:
@@ -201,6 +214,9 @@ def _of_life_cycle(photo: Photo) -> Iterator[Finding]:
         yield found("deleted", Severity.NOTE, "the task was deleted on the server")
     if photo.decided is not None:
         yield found("adjudicated", Severity.NOTE, "an adjudicator decided", photo.decided.annotator)
+    if photo.is_decision_outdated:
+        note = "an opinion was changed after the adjudicator decided"
+        yield found("outdated-decision", Severity.NOTE, note)
 
 
 def write_assessment(folder: Path, out: Path, assessment: Assessment, title: str) -> Path:

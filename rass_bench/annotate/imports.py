@@ -75,6 +75,7 @@ class ImportedMask:
         mask: the mask, relative to the project's folder: class ids and 255 = ignore.
         mask_sha256: SHA-256 of that file.
         source: format and name of what it was read from, such as ``coco instances.json``.
+        label_space: name of the classes that its ids are of.
     """
 
     sample: str
@@ -86,6 +87,7 @@ class ImportedMask:
     mask: str
     mask_sha256: str
     source: str
+    label_space: str
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,9 @@ def import_masks(
         fresh = []
         for photo, labels in drawn:
             sample = samples[photo.sample_id]
-            fresh.append(_stage(staging, sample, labels, annotator, source))
+            fresh.append(
+                _stage(staging, sample, labels, annotator=annotator, source=source, space=space)
+            )
             _check_photo(fresh[-1], known)
             advance()
         _move_in(staging, folder)
@@ -310,7 +314,13 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 
 def _stage(
-    staging: Path, sample: Sample, labels: NDArray[np.uint8], annotator: str, source: str
+    staging: Path,
+    sample: Sample,
+    labels: NDArray[np.uint8],
+    *,
+    annotator: str,
+    source: str,
+    space: LabelSpace,
 ) -> ImportedMask:
     """Write mask and photo where they will lie in the project, below the staging folder."""
     photo = serve_photo(sample, files_root(staging))
@@ -326,6 +336,7 @@ def _stage(
         mask=mask,
         mask_sha256=sha256_bytes(content),
         source=source,
+        label_space=space.name,
     )
 
 

@@ -194,7 +194,8 @@ def config_labels(xml: str) -> tuple[ConfigLabel, ...]:
             raise UserError(
                 f"two labels have the {field} {twice[0]!r}",
                 "labelling configuration",
-                "Results could not tell them apart; write it anew with `rass-bench annotate init`.",
+                "Results could not tell them apart. Remove labeling_config.xml and write it anew "
+                "with `rass-bench annotate init`.",
             )
     return tuple(labels)
 
@@ -223,7 +224,7 @@ def _parsed(xml: str) -> ET.Element:
         raise UserError(
             "the configuration is too long, or declares entities",
             "labelling configuration",
-            "Write it anew with `rass-bench annotate init`.",
+            "Remove labeling_config.xml and write it anew with `rass-bench annotate init`.",
         )
     try:
         return ET.fromstring(xml)
@@ -231,7 +232,7 @@ def _parsed(xml: str) -> ET.Element:
         raise UserError(
             f"no well-formed XML: {error}",
             "labelling configuration",
-            "Write it anew with `rass-bench annotate init`.",
+            "Remove labeling_config.xml and write it anew with `rass-bench annotate init`.",
         ) from None
 
 

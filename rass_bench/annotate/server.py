@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -157,16 +158,25 @@ def connect(folder: Path) -> Client:
     """
     path = _address_path(folder)
     if not path.is_file():
-        raise UserError(
-            "no server runs on this folder",
-            str(folder),
-            f"Start one in another terminal: rass-bench annotate serve --dir {folder}",
-        )
+        raise _no_server(folder)
     try:
         server = build(Server, read_json(path), "the file")
     except ValueError as error:
         raise UserError(f"malformed address: {error}", str(path), "Remove the file.") from None
+    require_package("psutil", "annotate")
+    # A killed server leaves its address behind, and the token is for nobody else who listens there.
+    if server.url != f"http://127.0.0.1:{_port_of(server.process_id)}":
+        raise _no_server(folder)
     return Client(server.url, load_credentials(folder).admin.token)
+
+
+def _no_server(folder: Path) -> UserError:
+    return UserError(
+        "no server runs on this folder",
+        str(folder),
+        "Start one in another terminal: rass-bench annotate serve --dir "
+        + shlex.quote(str(folder)),
+    )
 
 
 def files_root(folder: Path) -> Path:

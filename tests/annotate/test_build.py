@@ -414,3 +414,10 @@ def test_a_name_with_script_is_a_file_like_any_other(tmp_path, samples, out):
     hand_in(project, {sample.id: [annotation(n, n, drawn(whole())) for n in (1, 2)]})
     build(project, out)
     assert [one.id for one in open_dataset(str(out)).samples] == [sample.id]
+
+
+def test_the_set_does_not_lie_in_the_project(project, samples):
+    hand_in_whole(project, samples)
+    with pytest.raises(UserError, match="in the project's own folder"):
+        build(project, project / "adjudication")
+    assert not (project / "adjudication").exists()

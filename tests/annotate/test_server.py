@@ -1,5 +1,6 @@
 """Starting a server: what goes wrong is told in a user's words, and no secret with it."""
 
+import json
 import os
 import signal
 import socket
@@ -116,13 +117,13 @@ sys.exit("gone")
     assert not asked.exists()
 
 
-NEXT_PORT = LISTENING.replace('"--port") + 1])', '"--port") + 1]) + 1')
-"""A server that finds its port taken and silently takes the next one, as Label Studio does."""
+OTHER_PORT = LISTENING.replace('int(sys.argv[sys.argv.index("--port") + 1])', "0")
+"""A server that finds its port taken and silently takes another one, as Label Studio does."""
 
 
 def test_a_server_that_took_another_port_is_found_there(tmp_path):
     with running_server(
-        tmp_path / "project", None, standin(tmp_path / "installed", NEXT_PORT)
+        tmp_path / "project", None, standin(tmp_path / "installed", OTHER_PORT)
     ) as server:
         (listening,) = psutil.Process(server.process_id).net_connections("tcp")
         assert server.url == f"http://127.0.0.1:{listening.laddr.port}"
@@ -130,7 +131,7 @@ def test_a_server_that_took_another_port_is_found_there(tmp_path):
 
 def test_a_port_that_was_taken_while_the_server_started_is_told(tmp_path):
     with pytest.raises(UserError, match="took the port while the server started"):
-        start(tmp_path, NEXT_PORT, free_port())
+        start(tmp_path, OTHER_PORT, free_port())
 
 
 LATE = """
@@ -214,3 +215,16 @@ def test_the_log_and_the_accounts_are_the_owners_alone(tmp_path):
     for name in ("credentials.json", "server.log"):
         assert (tmp_path / "project" / name).stat().st_mode & 0o077 == 0
     assert (tmp_path / "project/server").stat().st_mode & 0o077 == 0
+
+
+def test_an_address_that_a_killed_server_left_gives_nobody_the_token(tmp_path):
+    project = tmp_path / "project"
+    start(tmp_path, LISTENING)
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        address = {"url": f"http://127.0.0.1:{stranger.getsockname()[1]}", "process_id": 2**22 - 1}
+        (project / "address.json").write_text(json.dumps(address))
+        with pytest.raises(UserError, match="no server runs on this folder"):
+            connect(project)
+        (project / "address.json").write_text(json.dumps(address | {"url": "http://\x00"}))
+        with pytest.raises(UserError, match="no server runs on this folder"):
+            connect(project)
