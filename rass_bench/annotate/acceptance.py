@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from reprlib import repr as short_repr
 from typing import Any
 
 from rass_bench.annotate.labeling_config import (
@@ -55,7 +56,7 @@ class Acceptance:
             return f"{error.where}: {error.what}"
         wrong_labels = (self._label_problem(region) for region in regions)
         wrong_controls = (
-            f"a result comes from the unknown control {entry.get('from_name')!r}"
+            f"a result comes from the unknown control {short_repr(entry.get('from_name'))}"
             for entry in result or ()
             if entry.get("from_name") != LABELS_TAG
         )

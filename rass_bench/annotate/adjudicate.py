@@ -25,9 +25,10 @@ from rass_bench.annotate.photos import ServedPhoto
 from rass_bench.annotate.project import Project, config_path, load_config
 from rass_bench.annotate.push import prediction_result
 from rass_bench.annotate.qa.findings import Decision
+from rass_bench.annotate.raw import load_state
 from rass_bench.annotate.server import files_root
 from rass_bench.errors import from_os_error
-from rass_bench.files import write_bytes
+from rass_bench.files import alone_in, write_bytes
 from rass_bench.labels import IGNORE
 
 
@@ -74,18 +75,21 @@ def adjudicate(
         return AdjudicationReport(None, (), 0)
     home = folder / ADJUDICATION
     try:
-        if not config_path(home).is_file():
-            write_bytes(config_path(home), load_config(folder).encode())
-        project = open_project(home, f"{name} adjudication", assessment.space)
-        project = ensure_project(client, home, project, files_root(folder), annotators=1)
-        known = {task.sample for task in project.tasks}
-        served = {
-            sample: _served(folder, photo)
-            for sample, photo in disputed.items()
-            if sample not in known
-        }
-        project = ensure_tasks(client, home, project, served)
-        _send_opinions(client, folder, project, assessment, disputed, advance=advance)
+        with alone_in(home):
+            if not config_path(home).is_file():
+                write_bytes(config_path(home), load_config(folder).encode())
+            project = open_project(home, f"{name} adjudication", assessment.space)
+            project = ensure_project(client, home, project, files_root(folder), annotators=1)
+            # A task that was deleted on the server is put there again: the dispute still stands.
+            state = load_state(home)
+            known = {task.sample for task in project.tasks} - set(state.gone if state else ())
+            served = {
+                sample: _served(folder, photo)
+                for sample, photo in disputed.items()
+                if sample not in known
+            }
+            project = ensure_tasks(client, home, project, served)
+            _send_opinions(client, folder, project, assessment, disputed, advance=advance)
     except OSError as error:
         raise from_os_error(error, str(home)) from None
     return AdjudicationReport(project_number(project), tuple(disputed), len(served))

@@ -9,8 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rass_bench.annotate.handed_in import Drawn, Photo, load_photos, pseudonym, read_work
+from rass_bench.annotate.handed_in import (
+    Drawn,
+    Photo,
+    check_labels,
+    load_photos,
+    pseudonym,
+    read_work,
+)
 from rass_bench.annotate.initialise import load_space
+from rass_bench.annotate.photos import read_served
 from rass_bench.annotate.policy import Policy, judge, judge_all
 from rass_bench.annotate.probabilities import Probabilities, predict_probabilities
 from rass_bench.annotate.qa.duplicates import Fingerprint, find_duplicates, fingerprint
@@ -19,7 +27,7 @@ from rass_bench.annotate.qa.measures import Measures, Opinion, measure
 from rass_bench.annotate.qa.page import write_page
 from rass_bench.annotate.qa.tables import write_tables
 from rass_bench.degrade.workers import map_in_processes
-from rass_bench.errors import from_os_error
+from rass_bench.errors import UserError, from_os_error
 from rass_bench.images import read_image
 from rass_bench.labels import LabelSpace
 from rass_bench.models.protocols import Segmenter
@@ -94,6 +102,7 @@ def assess(
             segmenter that gives no class scores.
     """
     space = load_space(folder)
+    check_labels(folder, space)
     photos = load_photos(folder)
     jobs = [_Job(folder, photo, space, policy) for photo in photos]
     found: dict[str, _Measured] = {}
@@ -117,12 +126,13 @@ def _measure_all(
         yield from map_in_processes(_measure, jobs, workers)
         return
     for job in jobs:
-        yield _measure(job, predict_probabilities(segmenter, read_image(job.photo.path)))
+        yield _measure(job, predict_probabilities(segmenter, _read_photo(job.photo)))
 
 
 def _measure(job: _Job, probabilities: Probabilities | None = None) -> _Measured:
     """Measure one photo; called in worker processes."""
     photo = job.photo
+    image = _read_photo(photo)
     opinions = [one.opinion for one in read_works(job.folder, photo, job.space)]
 
     def measured(opinions: Sequence[Opinion]) -> Measures:
@@ -140,8 +150,27 @@ def _measure(job: _Job, probabilities: Probabilities | None = None) -> _Measured
     return _Measured(
         works=measured(opinions[:count]),
         decided=measured(opinions[count:]) if photo.decided is not None else None,
-        fingerprint=fingerprint(photo.sample, read_image(photo.path)),
+        fingerprint=fingerprint(photo.sample, image),
     )
+
+
+def _read_photo(photo: Photo) -> NDArray[np.uint8]:
+    """The photo, RGB uint8 (H, W, 3).
+
+    Raises:
+        UserError: it cannot be read, was changed, or has another size than its annotations were
+            drawn on.
+    """
+    read_served(photo.path)  # refuses another photo in its place
+    image = read_image(photo.path)
+    if image.shape[:2] != (photo.height, photo.width):
+        raise UserError(
+            f"the photo has {image.shape[1]} x {image.shape[0]} pixels, the project states "
+            f"{photo.width} x {photo.height}",
+            str(photo.path),
+            "The photo or the project's file was changed; push or import the photo again.",
+        )
+    return image
 
 
 def _judge(
@@ -172,6 +201,8 @@ def _of_life_cycle(photo: Photo) -> Iterator[Finding]:
         severity = Severity.NOTE if photo.decided is not None else Severity.FIX
         note = f"annotation {one.annotation_id} cannot be used: {one.problem}"
         yield found("refused", severity, note, pseudonym(one.annotator))
+    if photo.is_unreadable:
+        yield found("unreadable", Severity.FIX, "the server cannot hand out its annotations")
     for name in photo.skipped:
         yield found("skipped", Severity.NOTE, "the annotator skipped the photo", name)
     for work in photo.superseded:
@@ -183,6 +214,9 @@ def _of_life_cycle(photo: Photo) -> Iterator[Finding]:
         yield found("deleted", Severity.NOTE, "the task was deleted on the server")
     if photo.decided is not None:
         yield found("adjudicated", Severity.NOTE, "an adjudicator decided", photo.decided.annotator)
+    if photo.is_decision_outdated:
+        note = "an opinion was changed after the adjudicator decided"
+        yield found("outdated-decision", Severity.NOTE, note)
 
 
 def write_assessment(folder: Path, out: Path, assessment: Assessment, title: str) -> Path:
@@ -205,7 +239,7 @@ def write_assessment(folder: Path, out: Path, assessment: Assessment, title: str
 
     def load(sample: str) -> tuple[NDArray[np.uint8], Sequence[Opinion]]:
         drawn = read_works(folder, photos[sample], assessment.space)
-        return read_image(photos[sample].path), [one.opinion for one in drawn]
+        return _read_photo(photos[sample]), [one.opinion for one in drawn]
 
     page = out / "index.html"
     try:

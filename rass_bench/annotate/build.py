@@ -69,7 +69,7 @@ def build_dataset(
     judged = list(zip(assessment.photos, assessment.verdicts, strict=True))
     passed = [photo for photo, verdict in judged if verdict.decision is Decision.PASS]
     left_out = tuple(verdict for _, verdict in judged if verdict.decision is not Decision.PASS)
-    _check(out, passed, left_out, on_error)
+    _check(folder, out, passed, left_out, on_error)
     spec = _definition(folder, len(passed))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -122,14 +122,19 @@ def consensus(
 
 
 def _check(
+    folder: Path,
     out: Path,
     passed: Sequence[Photo],
     left_out: Sequence[Verdict],
     on_error: Literal["fail", "skip"],
 ) -> None:
     """Refuse a folder that exists, and a set that is unfinished or empty."""
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise UserError("the folder exists", str(out), "Name a new one: --out DIR.")
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            "the data set would lie in the project's own folder", str(out), "Name one beside it."
+        )
     if left_out and on_error == "fail":
         names = ", ".join(verdict.sample for verdict in left_out[:3])
         raise UserError(

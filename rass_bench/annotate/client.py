@@ -21,9 +21,16 @@ PAGE = 20
 """Tasks asked for at once. Whatever fields are wanted, the server reads all annotations and
 predictions of a page: 50 tasks with 14 ragged regions twice take it 1.7 seconds and 300 MB."""
 
+_LISTINGS = 10
+"""How often all tasks are listed until none came or went meanwhile."""
+
 TIMEOUT = 600.0
 """Seconds that the server may think about one request: an import of 50 MB takes minutes where
 other programs keep the processors busy."""
+
+
+_DETAIL = 400
+"""Bytes of a refusal's reason that a message shows."""
 
 
 class ServerError(UserError):
@@ -142,8 +149,11 @@ class Client:
 
     def _detail(self, body: bytes) -> str:
         """The beginning of a body as a message may show it."""
-        text = body[:2000].decode(errors="replace").replace(self._token, "***")
-        return text if len(body) <= 2000 else text + " ..."
+        text = body[:_DETAIL].decode(errors="replace").replace(self._token, "***")
+        if text.lstrip().startswith("<"):
+            return "a page for people instead of a reason"
+        text = " ".join(text.split())
+        return text if len(body) <= _DETAIL else text + " ..."
 
 
 def _read(answer: httpx.Response, name: str) -> bytes:
@@ -186,7 +196,27 @@ def list_tasks(
     Raises:
         ServerError: no such project.
     """
+    for _ in range(_LISTINGS):
+        tasks, totals = _list_once(client, project_id, fields, parameters)
+        if totals == {len({task["id"] for task in tasks})}:
+            return tasks
+    raise UserError(
+        "tasks come and go faster than they can be listed",
+        f"project {project_id} at {client.url}",
+        "Try again when nobody pushes or deletes tasks.",
+    )
+
+
+def _list_once(
+    client: Client, project_id: int, fields: Sequence[str], parameters: dict[str, str]
+) -> tuple[list[dict[str, Any]], set[int]]:
+    """The tasks page by page, and how many there were on each page's word.
+
+    A task that is deleted meanwhile moves the later ones a place forward, one of them onto a page
+    that was read already.
+    """
     tasks: list[dict[str, Any]] = []
+    totals: set[int] = set()
     page = 1
     while True:
         answer = client.get(
@@ -198,6 +228,7 @@ def list_tasks(
             **parameters,
         )
         tasks += answer["tasks"]
+        totals.add(int(answer["total"]))
         if len(tasks) >= answer["total"] or not answer["tasks"]:
-            return tasks
+            return tasks, totals
         page += 1

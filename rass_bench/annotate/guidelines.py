@@ -116,9 +116,10 @@ even the large areas should be **skipped** instead.
 ## Working on the page
 
 - **B** is the brush, **E** the eraser, **[** and **]** change its size, **Ctrl+Z** undoes.
-- **Shift+F** goes to the box that finds a class by name; the keys shown beside frequent classes
-  choose them.
+- **Shift+F** goes to the box that finds a class by name, **Enter** takes the first one it shows;
+  the keys shown beside frequent classes choose them. Click on the photo before the next key.
 - Select a region before you paint on: else you begin a new one. One region may have many parts.
+- While a region is selected, choosing a class renames it: press **U** first to begin a new one.
 - Where a prediction is shown, it is a draft by a program: look at every region of it, remove what
   is wrong, and do not trust its boundaries.
 - **Submit** when the whole photo is covered. **Skip** only what nobody could label, and say why.

@@ -11,12 +11,14 @@ import numpy as np
 
 from rass_bench.annotate.compose import compose
 from rass_bench.annotate.imports import ImportedMask, load_imports, read_mask
+from rass_bench.annotate.labeling_config import config_fingerprint, labeling_config
 from rass_bench.annotate.project import Task, load_project, tasks_path
 from rass_bench.annotate.qa.measures import Opinion
 from rass_bench.annotate.raw import Pulled, load_state, read_annotation
 from rass_bench.annotate.regions import Region, read_regions
 from rass_bench.annotate.server import files_root
 from rass_bench.annotate.shapes import paint
+from rass_bench.data.spec import DEFINITION_FILE
 from rass_bench.errors import UserError
 from rass_bench.files import inside
 from rass_bench.labels import LabelSpace
@@ -65,6 +67,7 @@ class Photo:
         skipped: annotators and adjudicators who skipped the photo.
         has_draft: whether somebody began an annotation and did not submit it.
         is_gone: whether its task was deleted on the server, or that of its dispute.
+        is_unreadable: whether the server could not hand out its annotations.
         decided: the adjudicator's work, which ends a dispute; None without one.
     """
 
@@ -81,7 +84,14 @@ class Photo:
     skipped: tuple[str, ...] = ()
     has_draft: bool = False
     is_gone: bool = False
+    is_unreadable: bool = False
     decided: Work | None = None
+
+    @property
+    def is_decision_outdated(self) -> bool:
+        """Whether an annotator changed an opinion after the adjudicator decided."""
+        decided = self.decided
+        return decided is not None and any(_age(work) > _age(decided) for work in self.works)
 
     @property
     def all_works(self) -> tuple[Work, ...]:
@@ -124,6 +134,24 @@ def load_photos(folder: Path) -> tuple[Photo, ...]:
             "Push photos (rass-bench annotate push) or import masks (rass-bench annotate import).",
         )
     return tuple(photos[sample] for sample in sorted(photos))
+
+
+def check_labels(folder: Path, space: LabelSpace) -> None:
+    """Refuse a project whose definition names other classes than its works were drawn in.
+
+    Raises:
+        UserError: it does.
+    """
+    drawn_in = {mask.label_space for mask in load_imports(folder)}
+    if tasks_path(folder).is_file():
+        same = load_project(folder).config_sha256 == config_fingerprint(labeling_config(space))
+        drawn_in.add(space.name if same else "other classes")
+    if drawn_in - {space.name}:
+        raise UserError(
+            f"the project's works were drawn in {', '.join(sorted(drawn_in))}, not in {space.name}",
+            str(folder / DEFINITION_FILE),
+            "Restore its label_space; use another folder for other classes.",
+        )
 
 
 def read_work(folder: Path, photo: Photo, work: Work, space: LabelSpace) -> Drawn:
@@ -182,7 +210,9 @@ def _pushed(folder: Path, files: Path | None = None) -> dict[str, Photo]:
     annotations: dict[str, list[Pulled]] = {}
     for one in state.annotations if state else ():
         annotations.setdefault(one.sample, []).append(one)
-    drafts, gone = (set(state.drafts), set(state.gone)) if state else (set(), set())
+    drafts, gone, unreadable = (
+        (set(state.drafts), set(state.gone), set(state.unreadable)) if state else (set(),) * 3
+    )
     return {
         task.sample: replace(
             _with_annotations(
@@ -190,6 +220,7 @@ def _pushed(folder: Path, files: Path | None = None) -> dict[str, Photo]:
             ),
             has_draft=task.sample in drafts,
             is_gone=task.sample in gone,
+            is_unreadable=task.sample in unreadable,
         )
         for task in tasks
     }
@@ -236,6 +267,7 @@ def _with_dispute(photo: Photo, dispute: Photo) -> Photo:
         skipped=tuple(sorted({*photo.skipped, *dispute.skipped})),
         has_draft=photo.has_draft or dispute.has_draft,
         is_gone=photo.is_gone or dispute.is_gone,
+        is_unreadable=photo.is_unreadable or dispute.is_unreadable,
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rass_bench.annotate.checks import text
+from rass_bench.annotate.initialise import load_definition, load_space
 from rass_bench.annotate.interchange.coco import read_coco
 from rass_bench.annotate.interchange.formats import MaskFormat
 from rass_bench.annotate.interchange.labelme import read_labelme
@@ -29,7 +30,6 @@ from rass_bench.annotate.project import load_project, tasks_path
 from rass_bench.annotate.server import files_root
 from rass_bench.data.dataset import open_dataset
 from rass_bench.data.manifest import Sample
-from rass_bench.data.spec import parse_spec
 from rass_bench.errors import UserError
 from rass_bench.files import (
     alone_in,
@@ -75,6 +75,7 @@ class ImportedMask:
         mask: the mask, relative to the project's folder: class ids and 255 = ignore.
         mask_sha256: SHA-256 of that file.
         source: format and name of what it was read from, such as ``coco instances.json``.
+        label_space: name of the classes that its ids are of.
     """
 
     sample: str
@@ -86,6 +87,7 @@ class ImportedMask:
     mask: str
     mask_sha256: str
     source: str
+    label_space: str
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def import_masks(
         OSError: the project cannot be written.
     """
     check_annotator(annotator)
-    space, encoding = _labels_of(folder)
+    spec, space = load_definition(folder), load_space(folder)
+    encoding = spec.label_encoding or LabelEncoding.CONTIGUOUS
     source = _source(mask_format, masks)
     samples = {sample.id: sample for sample in open_dataset("photos", images).samples}
     with alone_in(folder), _staging(folder) as staging:
@@ -155,7 +158,9 @@ def import_masks(
         fresh = []
         for photo, labels in drawn:
             sample = samples[photo.sample_id]
-            fresh.append(_stage(staging, sample, labels, annotator, source))
+            fresh.append(
+                _stage(staging, sample, labels, annotator=annotator, source=source, space=space)
+            )
             _check_photo(fresh[-1], known)
             advance()
         _move_in(staging, folder)
@@ -237,21 +242,6 @@ def check_annotator(name: str) -> None:
         )
 
 
-def _labels_of(folder: Path) -> tuple[LabelSpace, LabelEncoding]:
-    """The classes of the data set to be built, and how its files number them."""
-    path = folder / "dataset.yaml"
-    if not path.is_file():
-        raise UserError(
-            "the folder holds no dataset.yaml, which says what is labelled",
-            str(folder),
-            "Begin a project with rass-bench annotate init, or name its folder with --dir.",
-        )
-    spec = parse_spec(path)
-    if spec.labels is None or spec.label_encoding is None:
-        raise UserError("the data set has no labels", str(path), "Give it a label_space.")
-    return spec.labels, spec.label_encoding
-
-
 def _source(mask_format: MaskFormat, masks: Path) -> str:
     """Format and name of what is imported, without the folders that lead to it."""
     try:
@@ -324,7 +314,13 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 
 def _stage(
-    staging: Path, sample: Sample, labels: NDArray[np.uint8], annotator: str, source: str
+    staging: Path,
+    sample: Sample,
+    labels: NDArray[np.uint8],
+    *,
+    annotator: str,
+    source: str,
+    space: LabelSpace,
 ) -> ImportedMask:
     """Write mask and photo where they will lie in the project, below the staging folder."""
     photo = serve_photo(sample, files_root(staging))
@@ -340,6 +336,7 @@ def _stage(
         mask=mask,
         mask_sha256=sha256_bytes(content),
         source=source,
+        label_space=space.name,
     )
 
 

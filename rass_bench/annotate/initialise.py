@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def load_definition(folder: Path) -> DatasetSpec:
         raise UserError(
             "no annotation project was begun here",
             str(folder),
-            f"Begin one: rass-bench annotate init --dataset reallq --dir {folder}",
+            "Begin one: rass-bench annotate init --dataset reallq --dir "
+            + shlex.quote(str(folder)),
         )
     spec = parse_spec(path)
     _labels_of(spec, str(path))

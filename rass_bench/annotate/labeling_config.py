@@ -33,6 +33,10 @@ IGNORE_COLOUR = "#ff00ff"
 HOTKEYS = tuple("1234567890qtasdfgzxc")
 """For the first classes of a label space. The page's tools own b, e, h, k, m, o, p, r, u, v, w."""
 
+NO_HOTKEY = "\u200b"
+"""A character that is on no keyboard, for all other labels: to one without a hotkey the page gives
+the next free letter, those of its tools among them (``e`` would relabel a region, not erase)."""
+
 IGNORE_HOTKEY = "n"
 FILTER_HOTKEY = "shift+f"
 
@@ -42,6 +46,9 @@ BLOCK = 30
 _COLUMN = (
     "flex: 0 0 300px; height: 88vh; overflow-y: auto; padding-right: 10px; position: sticky; top: 0"
 )
+PHOTO_WIDTH = "88%"
+"""Of the space beside the column: the slider of the brush's size would cover a photo's border."""
+
 _MAX_CONFIG = 1_000_000
 
 
@@ -94,7 +101,7 @@ def labeling_config(space: LabelSpace) -> str:
         rotateControl="false",
         brightnessControl="true",
         contrastControl="true",
-        maxWidth="100%",
+        maxWidth=PHOTO_WIDTH,
     )
     ET.indent(view)
     return ET.tostring(view, encoding="unicode") + "\n"
@@ -187,7 +194,8 @@ def config_labels(xml: str) -> tuple[ConfigLabel, ...]:
             raise UserError(
                 f"two labels have the {field} {twice[0]!r}",
                 "labelling configuration",
-                "Results could not tell them apart; write it anew with `rass-bench annotate init`.",
+                "Results could not tell them apart. Remove labeling_config.xml and write it anew "
+                "with `rass-bench annotate init`.",
             )
     return tuple(labels)
 
@@ -216,7 +224,7 @@ def _parsed(xml: str) -> ET.Element:
         raise UserError(
             "the configuration is too long, or declares entities",
             "labelling configuration",
-            "Write it anew with `rass-bench annotate init`.",
+            "Remove labeling_config.xml and write it anew with `rass-bench annotate init`.",
         )
     try:
         return ET.fromstring(xml)
@@ -224,7 +232,7 @@ def _parsed(xml: str) -> ET.Element:
         raise UserError(
             f"no well-formed XML: {error}",
             "labelling configuration",
-            "Write it anew with `rass-bench annotate init`.",
+            "Remove labeling_config.xml and write it anew with `rass-bench annotate init`.",
         ) from None
 
 
@@ -251,9 +259,8 @@ def _label(entry: LabelClass, title: str) -> dict[str, str]:
         "value": title,
         "alias": alias(entry.id),
         "background": f"#{red:02x}{green:02x}{blue:02x}",
+        "hotkey": HOTKEYS[entry.id] if entry.id < len(HOTKEYS) else NO_HOTKEY,
     }
-    if entry.id < len(HOTKEYS):
-        attributes["hotkey"] = HOTKEYS[entry.id]
     if entry.synonyms:
         attributes["hint"] = ", ".join(dict.fromkeys(entry.synonyms))
     return attributes

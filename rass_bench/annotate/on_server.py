@@ -60,7 +60,7 @@ def open_project(folder: Path, name: str, space: LabelSpace) -> Project:
 
 
 def ensure_project(
-    client: Client, folder: Path, project: Project, files: Path, annotators: int
+    client: Client, folder: Path, project: Project, files: Path, annotators: int | None
 ) -> Project:
     """Make sure that the server has the project, with its configuration and its photos' folder.
 
@@ -69,7 +69,8 @@ def ensure_project(
         folder: the project's folder.
         project: as the folder knows it.
         files: the folder whose subfolders the server may show.
-        annotators: how many annotate each photo, none of them seeing another's work.
+        annotators: how many annotate each photo, none of them seeing another's work; None leaves
+            it as it is.
 
     Returns:
         The project with its number, which the folder knows, too.
@@ -94,8 +95,14 @@ def ensure_project(
             f"project {number} at {client.url}",
             "Restore it there (labeling_config.xml in the project's folder) and push again.",
         )
-    if state["maximum_annotations"] != annotators:
-        client.patch(f"/api/projects/{number}", {"maximum_annotations": annotators})
+    wanted: dict[str, Any] = {}
+    # The server cuts white space off the end.
+    if state["label_config"].strip() != load_config(folder).strip():
+        wanted["label_config"] = load_config(folder)
+    if annotators is not None and state["maximum_annotations"] != annotators:
+        wanted["maximum_annotations"] = annotators
+    if wanted:
+        client.patch(f"/api/projects/{number}", wanted)
     _ensure_storage(client, number, files.resolve() / PHOTOS)
     return project
 
@@ -109,7 +116,8 @@ def ensure_tasks(
         client: a connection in the name of the admin.
         folder: the project's folder.
         project: on the server.
-        served: photos that the project knows no task of, by sample.
+        served: photos that the project knows no task of, or whose task it knows to be gone, by
+            sample.
 
     Returns:
         The project with these tasks, which the folder knows, too.
@@ -164,16 +172,17 @@ def ensure_predictions(
         if tasks[sample].prelabel != "+".join(versions)
     }
     unsure = _with_predictions(client, number) if lacking else set()
-    done = {
-        sample
-        for sample, versions in lacking.items()
-        if tasks[sample].task_id in unsure and _has(client, tasks[sample].task_id, versions)
-    }
-    project = _note(folder, project, {sample: lacking[sample] for sample in done})
-    fresh = {sample: versions for sample, versions in lacking.items() if sample not in done}
+    fresh = {}
+    for sample, versions in lacking.items():
+        task_id = tasks[sample].task_id
+        there = _versions(client, task_id) if task_id in unsure else set()
+        fresh[sample] = tuple(one for one in versions if one not in there)
+    done = {sample: lacking[sample] for sample, missing in fresh.items() if not missing}
+    project = _note(folder, project, done)
+    fresh = {sample: missing for sample, missing in fresh.items() if missing}
     for names, body in batches(_predictions(fresh, tasks, draw)):
         client.post(f"/api/projects/{number}/import/predictions", body)
-        project = _note(folder, project, {sample: fresh[sample] for sample in names})
+        project = _note(folder, project, {sample: lacking[sample] for sample in names})
     return len(fresh)
 
 
@@ -233,7 +242,7 @@ def _numbers_on_server(
     client: Client, project: Project, served: Mapping[str, ServedPhoto]
 ) -> dict[str, int]:
     """Tasks of these samples that are on the server though they were not noted."""
-    noted = {task.task_id for task in project.tasks}
+    noted = {task.task_id for task in project.tasks if task.sample not in served}
     return {
         task["data"][SAMPLE_KEY]: task["id"]
         for task in list_tasks(client, project_number(project), ("id", "data"))
@@ -249,9 +258,10 @@ def _with_predictions(client: Client, number: int) -> set[int]:
     return {task["id"] for task in listed if task["total_predictions"]}
 
 
-def _has(client: Client, task_id: int, versions: tuple[str, ...]) -> bool:
+def _versions(client: Client, task_id: int) -> set[str]:
+    """Whose predictions a task has."""
     found = client.get("/api/predictions", task=task_id)
-    return {prediction["model_version"] for prediction in found} >= set(versions)
+    return {str(prediction["model_version"]) for prediction in found}
 
 
 def _note(folder: Path, project: Project, done: Mapping[str, tuple[str, ...]]) -> Project:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,9 @@ class Policy:
 
 _WITHOUT_LIMIT = {"max_roughness", "min_seconds"}
 """Numbers that are no shares: anything from 0 on."""
+
+_LARGEST = 1e9
+"""Beyond it lies no gate but a slip of the keyboard."""
 
 
 def default_policy_file() -> Path:
@@ -268,16 +272,15 @@ def _check(key: str, kind: str, value: object, path: Path) -> object:
         return Consensus(str(value))
     if kind == "bool" and isinstance(value, bool):
         return value
-    if kind.startswith("int") and isinstance(value, int) and not isinstance(value, bool):
-        if value >= 0:
-            return value
-    elif (
-        kind.startswith("float") and isinstance(value, int | float) and not isinstance(value, bool)
-    ):
-        highest = math.inf if key in _WITHOUT_LIMIT else 1
-        if 0 <= value <= highest and math.isfinite(value):
+    highest = _LARGEST if key in _WITHOUT_LIMIT or kind.startswith("int") else 1
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= highest:
+        if kind.startswith("float"):
             return float(value)
-    raise UserError(f"{key} cannot be {value!r}", str(path), _describe(key, kind))
+        if kind.startswith("int") and isinstance(value, int):
+            return value
+    is_endless = isinstance(value, int) and abs(value) > _LARGEST  # Python may not print it
+    shown = f"beyond {_LARGEST:.0e}" if is_endless else short_repr(value)
+    raise UserError(f"{key} cannot be {shown}", str(path), _describe(key, kind))
 
 
 def _describe(key: str, kind: str) -> str:

@@ -106,6 +106,12 @@ def load_config(folder: Path) -> str:
     """
     try:
         return config_path(folder).read_text("utf-8")
+    except UnicodeDecodeError:
+        raise UserError(
+            "the labelling configuration is no UTF-8 text",
+            str(config_path(folder)),
+            "Remove it and write it anew with `rass-bench annotate init`.",
+        ) from None
     except FileNotFoundError:
         raise UserError(
             "the project has no labelling configuration", str(config_path(folder)), "Push first."

@@ -24,6 +24,7 @@ from rass_bench.annotate.raw import (
     save_state,
 )
 from rass_bench.errors import UserError, from_os_error
+from rass_bench.files import alone_in
 
 NOT_FOUND = 404
 
@@ -51,6 +52,7 @@ class PullReport:
         strangers: numbers of tasks that this project did not push.
         config_differences: how the server's labelling configuration differs from the project's;
             empty when it does not. What was annotated under another one is kept and refused.
+        unreadable: why the server could not hand out a sample's annotations, by sample.
     """
 
     state: PullState
@@ -60,6 +62,7 @@ class PullReport:
     deleted_tasks: tuple[str, ...]
     strangers: tuple[int, ...]
     config_differences: tuple[str, ...]
+    unreadable: dict[str, str]
 
     @property
     def refused(self) -> tuple[Pulled, ...]:
@@ -80,6 +83,16 @@ def pull(
     Raises:
         UserError: nothing was pushed, the project is gone from the server, or the disk is full.
     """
+    load_project(folder)  # a folder without a project is told before it is locked
+    try:
+        with alone_in(folder):
+            return _pull(client, folder, advance)
+    except OSError as error:
+        raise from_os_error(error, str(folder)) from None
+
+
+def _pull(client: Client, folder: Path, advance: Callable[[int], None]) -> PullReport:
+    """The work of :func:`pull`."""
     project = load_project(folder)
     number = project_number(project)
     accept = acceptance(load_config(folder), _config_on_server(client, number))
@@ -88,28 +101,26 @@ def pull(
     listed = _changed_tasks(client, number, before.updated_at)
     gone = _gone(client, number, own, listed, before)
     work = _Work(client, folder, before)
-    try:
-        for sample in gone:
-            work.forget(sample)
-        work.fetch_news(own, listed, accept, advance)
-        strangers = tuple(task_id for task_id in listed if task_id not in own)
-        for task_id in strangers:
-            _keep_stranger(client, folder, listed[task_id])
-        state = replace(
-            work.state,
-            server_version=str(client.get("/api/version")["release"]),
-            config_sha256=project.config_sha256,
-            drafts=_drafts(client, number, own),
-            gone=tuple(sorted({*before.gone, *gone})),
-            strangers=tuple(sorted({*before.strangers, *strangers})),
-        )
-        if not accept.config_differences:
-            # Otherwise the same tasks are looked at again once the configuration is restored.
-            newest = max((_stamp(task) for task in listed.values()), default=before.updated_at)
-            state = replace(state, updated_at=newest)
-        save_state(folder, state)
-    except OSError as error:
-        raise from_os_error(error, str(folder)) from None
+    for sample in gone:
+        work.forget(sample)
+    work.fetch_news(own, listed, accept, advance)
+    strangers = {task_id: task for task_id, task in listed.items() if task_id not in own}
+    work.keep_strangers(strangers)
+    there = {own[task_id].sample for task_id in listed if task_id in own}
+    state = replace(
+        work.state,
+        server_version=str(client.get("/api/version")["release"]),
+        config_sha256=project.config_sha256,
+        drafts=_drafts(client, number, own),
+        gone=tuple(sorted({*before.gone, *gone} - there)),
+        strangers=tuple(sorted({*before.strangers, *strangers})),
+        unreadable=tuple(sorted({*before.unreadable} - there | work.unreadable.keys())),
+    )
+    if not accept.config_differences:
+        # Otherwise the same tasks are looked at again once the configuration is restored.
+        newest = max((_stamp(task) for task in listed.values()), default=before.updated_at)
+        state = replace(state, updated_at=newest)
+    save_state(folder, state)
     return PullReport(
         state=state,
         new=tuple(work.new),
@@ -118,6 +129,7 @@ def pull(
         deleted_tasks=gone,
         strangers=state.strangers,
         config_differences=accept.config_differences,
+        unreadable=work.unreadable,
     )
 
 
@@ -135,6 +147,7 @@ class _Work:
         self.new: list[tuple[str, int]] = []
         self.changed: list[tuple[str, int]] = []
         self.deleted: list[tuple[str, int]] = []
+        self.unreadable: dict[str, str] = {}
 
     @property
     def state(self) -> PullState:
@@ -157,9 +170,24 @@ class _Work:
         news = [one for one in listed if one in own and self.is_news(own[one], listed[one])]
         for done, task_id in enumerate(news):
             advance(len(news) - done)
-            self.fetch(own[task_id], listed[task_id], accept)
+            try:
+                self.fetch(own[task_id], listed[task_id], accept)
+            except ServerError as error:
+                # One annotation that the server cannot hand out must not hide all others.
+                self.unreadable[own[task_id].sample] = error.what
             if done % SAVE_EVERY == SAVE_EVERY - 1:
                 save_state(self._folder, self.state)
+
+    def keep_strangers(self, listed: dict[int, dict[str, Any]]) -> None:
+        """Keep the annotations of tasks that somebody else made."""
+        for task_id, task in listed.items():
+            try:
+                annotations = _annotations(self._client, task)
+            except ServerError as error:
+                self.unreadable[f"task {task_id}"] = error.what
+                continue
+            for annotation in annotations:
+                keep_unassigned(self._folder, task_id, annotation)
 
     def is_news(self, task: Task, listed: dict[str, Any]) -> bool:
         """Whether a task changed since it was last pulled."""
@@ -261,12 +289,6 @@ def _annotations(client: Client, listed: dict[str, Any]) -> list[dict[str, Any]]
         skipped = [one["id"] for one in shown if one["was_cancelled"]]
         found += [client.get(f"/api/annotations/{number}/") for number in skipped]
     return found
-
-
-def _keep_stranger(client: Client, folder: Path, listed: dict[str, Any]) -> None:
-    """Keep the annotations of a task that somebody else made."""
-    for annotation in _annotations(client, listed):
-        keep_unassigned(folder, int(listed["id"]), annotation)
 
 
 def _pulled(sample: str, annotation: dict[str, Any], digest: str, problem: str | None) -> Pulled:

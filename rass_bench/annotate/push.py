@@ -26,10 +26,11 @@ from rass_bench.annotate.on_server import (
 )
 from rass_bench.annotate.photos import ServedPhoto, serve_photo
 from rass_bench.annotate.project import Project
+from rass_bench.annotate.raw import load_state
 from rass_bench.annotate.server import files_root
 from rass_bench.data.manifest import Sample
 from rass_bench.errors import UserError, from_os_error
-from rass_bench.files import sha256_bytes
+from rass_bench.files import alone_in, sha256_bytes
 from rass_bench.images import read_image
 from rass_bench.labels import LabelSpace
 from rass_bench.models.protocols import Segmenter
@@ -60,7 +61,7 @@ def push(
     space: LabelSpace,
     *,
     name: str = "rass-bench",
-    annotators: int = 1,
+    annotators: int | None = None,
     segmenter: Segmenter | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> PushReport:
@@ -72,7 +73,8 @@ def push(
         samples: the photos.
         space: what is labelled.
         name: begins the project's title on the server.
-        annotators: how many annotate each photo, none of them seeing another's work.
+        annotators: how many annotate each photo, none of them seeing another's work; None leaves
+            it as it is, and is one in a new project.
         segmenter: predicts what annotators start from; None lets them start from nothing.
         advance: called once for each sample, and once more for each that needs a prediction.
 
@@ -87,25 +89,25 @@ def push(
             "Choose a model of the project's label space.",
         )
     try:
-        project = open_project(folder, name, space)
-        project = ensure_project(client, folder, project, files_root(folder), annotators)
-        before = len(project.tasks)
-        served = _serve(folder, project, samples, advance)
-        project = ensure_tasks(client, folder, project, served)
-        prelabelled = 0
-        if segmenter is not None:
-            prelabelled = _prelabel(
-                client,
-                folder,
-                project,
-                samples,
-                segmenter=segmenter,
-                space=space,
-                advance=advance,
-            )
+        with alone_in(folder):
+            project = open_project(folder, name, space)
+            project = ensure_project(client, folder, project, files_root(folder), annotators)
+            served = _serve(folder, project, samples, advance)
+            project = ensure_tasks(client, folder, project, served)
+            prelabelled = 0
+            if segmenter is not None:
+                prelabelled = _prelabel(
+                    client,
+                    folder,
+                    project,
+                    samples,
+                    segmenter=segmenter,
+                    space=space,
+                    advance=advance,
+                )
     except OSError as error:
         raise from_os_error(error, str(folder)) from None
-    added = len(project.tasks) - before
+    added = len(served)
     return PushReport(project_number(project), added, len(samples) - added, prelabelled)
 
 
@@ -151,24 +153,26 @@ def _region(region_id: str, label: str, mask: NDArray[np.bool_]) -> dict[str, An
 def _serve(
     folder: Path, project: Project, samples: Sequence[Sample], advance: Callable[[], None]
 ) -> dict[str, ServedPhoto]:
-    """Put the photos where the server shows them; those without a task yet, by sample.
+    """Put the photos where the server shows them; those that the server has no task of, by sample.
 
     Raises:
         UserError: a photo was changed since it was pushed.
     """
+    state = load_state(folder)
+    gone = set(state.gone if state else ())
     known = {task.sample: task for task in project.tasks}
     served: dict[str, ServedPhoto] = {}
     for sample in samples:
         photo = serve_photo(sample, files_root(folder))
-        if sample.id not in known:
-            served[sample.id] = photo
-        elif known[sample.id].source_sha256 != photo.source_sha256:
+        if sample.id in known and known[sample.id].source_sha256 != photo.source_sha256:
             raise UserError(
                 "the photo was changed since it was pushed",
                 f"sample {sample.id}",
                 "Annotations belong to the photo they were drawn on; restore it, or give the "
                 "changed one another name.",
             )
+        if sample.id not in known or sample.id in gone:
+            served[sample.id] = photo
         advance()
     return served
 

@@ -71,6 +71,8 @@ class PullState:
         tasks: when each sample's task was last changed, as far as it was pulled.
         gone: samples whose task was deleted on the server.
         strangers: numbers of tasks that the project did not push.
+        unreadable: samples whose annotations the server could not hand out, the last time it was
+            asked; what was known of them before still stands.
     """
 
     schema_version: int
@@ -82,6 +84,7 @@ class PullState:
     tasks: dict[str, str] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
     strangers: tuple[int, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def usable(self) -> tuple[Pulled, ...]:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -94,7 +95,7 @@ def running_server(
     with ExitStack() as stack:
         try:
             server = _start_checked(
-                stack, folder, _choose_port(port), installation or default_installation(), say
+                stack, folder, port, installation or default_installation(), say
             )
         except OSError as error:
             raise from_os_error(error, str(folder)) from None
@@ -104,21 +105,34 @@ def running_server(
 def _start_checked(
     stack: ExitStack,
     folder: Path,
-    port: int,
+    wish: int | None,
     installation: Installation,
     say: Callable[[str], None],
 ) -> Server:
     """Start the server; the stack stops it."""
+    _choose_port(wish)  # a wish that cannot be is told before minutes are spent
     install(installation, say)
     folder.mkdir(parents=True, exist_ok=True)
     lock = stack.enter_context(_sole_use(folder))
     credentials = load_or_create_credentials(folder)
     _prepare(folder, installation)
     say("starting the server")
-    process = _start(folder, installation, credentials, port, lock)
-    stack.callback(_stop, process)
-    server = Server(f"http://127.0.0.1:{port}", process.pid)
-    _wait_until_ready(server, process, folder, credentials)
+
+    def start() -> Server:
+        process = _start(folder, installation, credentials, _choose_port(wish), lock)
+        stack.callback(_stop, process)
+        port = _wait_until_it_listens(process, folder, credentials)
+        if wish not in (None, port):
+            raise _lost_port(folder)
+        return Server(f"http://127.0.0.1:{port}", process.pid)
+
+    try:
+        server = start()
+    except _PortLostError:
+        if wish is not None:
+            raise
+        server = start()  # whoever was faster listens now, and the next free port is chosen
+    _check_identity(server, folder, credentials)
     stack.callback(_address_path(folder).unlink, missing_ok=True)
     write_json(_address_path(folder), asdict(server))
     return server
@@ -144,16 +158,25 @@ def connect(folder: Path) -> Client:
     """
     path = _address_path(folder)
     if not path.is_file():
-        raise UserError(
-            "no server runs on this folder",
-            str(folder),
-            f"Start one in another terminal: rass-bench annotate serve --dir {folder}",
-        )
+        raise _no_server(folder)
     try:
         server = build(Server, read_json(path), "the file")
     except ValueError as error:
         raise UserError(f"malformed address: {error}", str(path), "Remove the file.") from None
+    require_package("psutil", "annotate")
+    # A killed server leaves its address behind, and the token is for nobody else who listens there.
+    if server.url != f"http://127.0.0.1:{_port_of(server.process_id)}":
+        raise _no_server(folder)
     return Client(server.url, load_credentials(folder).admin.token)
+
+
+def _no_server(folder: Path) -> UserError:
+    return UserError(
+        "no server runs on this folder",
+        str(folder),
+        "Start one in another terminal: rass-bench annotate serve --dir "
+        + shlex.quote(str(folder)),
+    )
 
 
 def files_root(folder: Path) -> Path:
@@ -278,12 +301,15 @@ def _log_path(folder: Path) -> Path:
     return folder / "server.log"
 
 
-def _wait_until_ready(
-    server: Server, process: subprocess.Popen[bytes], folder: Path, credentials: Credentials
-) -> None:
-    """Wait until our own process answers on the port, and knows our token."""
+def _wait_until_it_listens(
+    process: subprocess.Popen[bytes], folder: Path, credentials: Credentials
+) -> int:
+    """Wait until our own process listens; the port, which need not be the one it was asked for.
+
+    Label Studio takes the next one when another program was faster.
+    """
     deadline = time.monotonic() + START_SECONDS
-    while not _listens(server):
+    while (port := _port_of(process.pid)) is None:
         if process.poll() is not None:
             raise _died(process, folder, credentials)
         if time.monotonic() > deadline:
@@ -291,6 +317,30 @@ def _wait_until_ready(
                 f"the server did not answer within {START_SECONDS} seconds", folder, credentials
             )
         time.sleep(0.2)
+    return port
+
+
+def _port_of(process_id: int) -> int | None:
+    """The port of this machine alone on which a process listens; None while it does not.
+
+    Asking a port itself would hand the token to whoever listens there.
+    """
+    import psutil
+
+    try:
+        connections = psutil.Process(process_id).net_connections("tcp")
+    except psutil.Error:
+        return None
+    ports = [
+        one.laddr.port
+        for one in connections
+        if one.status == psutil.CONN_LISTEN and one.laddr.ip == "127.0.0.1"
+    ]
+    return ports[0] if ports else None
+
+
+def _check_identity(server: Server, folder: Path, credentials: Credentials) -> None:
+    """Check that the server is up and knows our token."""
     with Client(server.url, credentials.admin.token) as client:
         try:
             health = client.get("/health")
@@ -301,26 +351,22 @@ def _wait_until_ready(
         raise _ended_badly("the server answers, but not as our own would", folder, credentials)
 
 
-def _listens(server: Server) -> bool:
-    """Whether the very process that we started listens on the port, on this machine alone.
+class _PortLostError(UserError):
+    """Another program took the port between the look at it and the server's start."""
 
-    Asking the port itself would hand the token to whoever listens there.
-    """
-    import psutil
 
-    port = int(server.url.rpartition(":")[2])
-    try:
-        connections = psutil.Process(server.process_id).net_connections("tcp")
-    except psutil.Error:
-        return False
-    return any(
-        one.status == psutil.CONN_LISTEN and (one.laddr.ip, one.laddr.port) == ("127.0.0.1", port)
-        for one in connections
+def _lost_port(folder: Path) -> _PortLostError:
+    return _PortLostError(
+        "another program took the port while the server started",
+        str(folder),
+        "Start it again, or choose another port with --port.",
     )
 
 
 def _died(process: subprocess.Popen[bytes], folder: Path, credentials: Credentials) -> UserError:
     log = _log_path(folder).read_text("utf-8", errors="replace")
+    if "That port is already in use" in log:
+        return _lost_port(folder)
     if any(words in log for words in _FULL):
         return UserError(
             "the disk is full or a file-size limit was reached, so the server ended",

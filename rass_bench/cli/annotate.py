@@ -127,13 +127,18 @@ def push_command(
         typer.Option(help="A model whose prediction annotators start from; see `run --model`."),
     ] = None,
     annotators: Annotated[
-        int, typer.Option(min=1, help="How many label each photo, blind to one another.")
-    ] = 2,
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many label each photo, blind to one another. [default: 2, or as before]",
+        ),
+    ] = None,
     limit: LimitOption = None,
     folder: DirOption = FOLDER,
 ) -> None:
     """Put photos on the server as tasks; what is there already is left alone."""
     from rass_bench.annotate.initialise import load_space
+    from rass_bench.annotate.project import tasks_path
     from rass_bench.annotate.push import push
     from rass_bench.annotate.server import connect
     from rass_bench.data.dataset import open_dataset
@@ -149,7 +154,7 @@ def push_command(
                 folder,
                 samples,
                 space,
-                annotators=annotators,
+                annotators=annotators or (None if tasks_path(folder).is_file() else 2),
                 segmenter=segmenter,
                 advance=advance,
             )
@@ -175,7 +180,9 @@ def pull_command(folder: DirOption = FOLDER) -> None:
                 continue
             report = pull(client, home)
             _print_pull(report, "" if home == folder else "adjudication: ")
-            refused = refused or bool(report.refused or report.config_differences)
+            refused = refused or bool(
+                report.refused or report.config_differences or report.unreadable
+            )
     if refused:
         raise typer.Exit(1)
 
@@ -288,6 +295,8 @@ def _print_pull(report: PullReport, prefix: str) -> None:
         typer.echo(f"  the labelling configuration was changed on the server: {line}")
     for one in report.refused[:SHOWN]:
         typer.echo(f"  refused: {one.sample}, annotation {one.annotation_id}: {one.problem}")
+    for sample, reason in list(report.unreadable.items())[:SHOWN]:
+        typer.echo(f"  not handed out: {sample}: {reason}")
     for sample in report.deleted_tasks[:SHOWN]:
         typer.echo(f"  the task was deleted on the server: {sample}")
     for number in report.strangers[:SHOWN]:
@@ -314,8 +323,9 @@ def _print_assessment(assessment: Assessment) -> None:
     }
     known = [f"{name} {value:.3f}" for name, value in agreement.items() if value is not None]
     typer.echo("Agreement over all photos: " + (", ".join(known) or "no photo has two annotations"))
+    typer.echo("Photos by what was found in them:")
     for check, severity, count in overview.checks:
-        typer.echo(f"  {count} photos: {check} ({severity})")
+        typer.echo(f"  {count:5} {check} ({severity})")
     judged = zip(assessment.photos, assessment.verdicts, strict=True)
     waiting = [pair for pair in judged if pair[1].decision is not Decision.PASS]
     for photo, verdict in waiting[:SHOWN]:

@@ -80,7 +80,10 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            console.print("Interrupted. What is finished is kept; go on with --resume.")
+            console.print(
+                "Interrupted. What is finished is kept: repeat the command, with --resume where "
+                "it has that."
+            )
         raise
     except OSError as error:
         if error.errno not in _ENVIRONMENT_ERRORS:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import category
 
 from rass_bench.data.manifest import Manifest, ManifestEntry, Sample, load_manifest
 from rass_bench.data.spec import DatasetSpec, Layout, SplitSpec, load_spec, spec_names
@@ -220,6 +221,11 @@ def _images_by_id(folder: Path) -> dict[str, Path]:
             raise UserError(
                 f"the file name {path.name!a} is no valid UTF-8", str(folder), "Rename it."
             ) from None
+        if any(category(letter) == "Cc" for letter in key):
+            # It would reach terminals, where such characters are commands.
+            raise UserError(
+                f"the file name {path.name!a} holds control characters", str(folder), "Rename it."
+            )
         if key in found:
             raise UserError(
                 f"two files for one id: {found[key].name} and {path.name}",

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Locator, Page, Response
+from playwright.sync_api import Locator, Page, Response, expect
 
 FLAGS = (
     "--no-sandbox",
@@ -22,6 +22,8 @@ FLAGS = (
 
 TIMEOUT = 120_000
 """Milliseconds that the page may take for anything: other programs may keep processors busy."""
+
+expect.set_options(timeout=TIMEOUT)
 
 SETTLED = 300
 """Milliseconds after which a page that looks the same has drawn everything."""
@@ -73,24 +75,24 @@ class AnnotatorPage:
         return self.tab.get_by_alt_text("image", exact=True)
 
     @property
-    def regions(self):
-        """Labels of the regions that the page lists, from the lowest to the topmost."""
-        return self.tab.locator(".lsf-outliner-item__title").all_text_contents()
+    def regions(self) -> Locator:
+        """The regions that the page lists, from the lowest to the topmost."""
+        return self.tab.locator(".lsf-outliner-item__title")
 
     @property
-    def chosen(self):
-        """The labels that are highlighted: the next stroke's."""
-        return self.tab.locator(".lsf-label_selected .lsf-label__text").all_text_contents()
+    def chosen(self) -> Locator:
+        """The label that is highlighted: the next stroke's."""
+        return self.tab.locator(".lsf-label_selected .lsf-label__text")
 
     @property
-    def tool(self):
+    def tool(self) -> Locator:
         """The tool in hand."""
-        return self.tab.locator(".lsf-tool_active").get_attribute("aria-label")
+        return self.tab.locator(".lsf-tool_active")
 
-    def label(self, name):
+    def label(self, name) -> Locator:
         """A class in the column of labels."""
-        texts = self.tab.locator(".lsf-label__text")
-        return texts.filter(has=self.tab.get_by_text(name, exact=True))
+        labels = self.tab.locator(".lsf-label")
+        return labels.filter(has=self.tab.get_by_text(name, exact=True))
 
     def open_stream(self, project):
         """Let the server choose the next photo for this annotator."""
@@ -138,7 +140,7 @@ class AnnotatorPage:
         self._hand_in("submit")
 
     def skip(self):
-        """Hand in nothing, and wait until the server has noted it."""
+        """Skip the photo, and wait until the server has stored it."""
         self._hand_in("skip")
 
     def pixels(self):
@@ -169,7 +171,7 @@ class AnnotatorPage:
     def _hand_in(self, button):
         def is_stored(response):
             asked = response.request
-            return asked.method == "POST" and "/annotations" in urlsplit(asked.url).path
+            return asked.method == "POST" and urlsplit(asked.url).path.endswith("/annotations")
 
         with self.tab.expect_response(is_stored) as stored:
             self.tab.get_by_test_id(f"bottombar-{button}-button").click()

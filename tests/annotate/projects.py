@@ -8,6 +8,7 @@ from rass_bench.annotate.acceptance import acceptance
 from rass_bench.annotate.guidelines import GUIDELINES_FILE
 from rass_bench.annotate.handed_in import ADJUDICATION
 from rass_bench.annotate.initialise import initialise
+from rass_bench.annotate.labeling_config import config_fingerprint
 from rass_bench.annotate.photos import photo_url, serve_photo
 from rass_bench.annotate.policy import load_policy
 from rass_bench.annotate.project import (
@@ -32,6 +33,7 @@ def begin(folder, samples, dataset="reallq", prelabel=None):
     # What is there is kept: drawing the guidelines' pictures takes seconds.
     (folder / GUIDELINES_FILE).touch()
     initialise(folder, dataset)
+    drawn_under = config_fingerprint(load_config(folder))
     tasks = []
     for number, sample in enumerate(samples, start=1):
         served = serve_photo(sample, files_root(folder))
@@ -46,7 +48,7 @@ def begin(folder, samples, dataset="reallq", prelabel=None):
                 prelabel,
             )
         )
-    save_project(folder, Project(TASKS_SCHEMA, "test 00000000", CONFIG_SHA256, 1, tuple(tasks)))
+    save_project(folder, Project(TASKS_SCHEMA, "test 00000000", drawn_under, 1, tuple(tasks)))
     return folder
 
 

@@ -50,6 +50,14 @@ def test_what_does_not_fit_is_named(result, words):
     assert words in problem(result)
 
 
+@pytest.mark.parametrize("hostile", ["x" * 10**6, ["x" * 10**6], "\x1b[2J" * 10**5])
+@pytest.mark.parametrize("place", ["from_name", "type", "id", "origin", "original_width", "value"])
+def test_a_problem_is_a_short_line_whatever_stands_in_the_annotation(place, hostile):
+    told = problem([region("3") | {place: hostile}])
+    assert len(told) < 400
+    assert "\x1b" not in told
+
+
 def test_a_region_without_a_label_is_named():
     value = {key: region("3")["value"][key] for key in ("format", "rle")}
     assert "has no label" in problem([region("3", type="brush", value=value)])

@@ -1,6 +1,7 @@
 """Quality assurance of a project: what becomes of each photo, and why."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from rass_bench.annotate.assess import assess, write_assessment
 from rass_bench.annotate.imports import MaskFormat, import_masks
+from rass_bench.annotate.project import load_project, save_project
 from rass_bench.annotate.qa.findings import Decision, Severity, load_verdicts
 from rass_bench.annotate.raw import annotation_path
 from rass_bench.data.manifest import Sample
@@ -272,6 +274,15 @@ def test_an_annotation_that_was_changed_after_the_pull_is_refused_by_name(projec
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("side", [HEIGHT + 1, 10**9])
+def test_a_photo_of_another_size_than_the_project_states_is_refused_by_name(project, samples, side):
+    listed = load_project(project)
+    save_project(project, listed.with_tasks([replace(listed.tasks[0], height=side)]))
+    with pytest.raises(UserError, match=f"the project states {WIDTH} x {side}") as caught:
+        assess(project, policy())
+    assert listed.tasks[0].photo in str(caught.value)
+
+
 # What is written
 
 
@@ -326,3 +337,51 @@ def test_a_page_that_cannot_be_written_is_named(project, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file"):
         write_assessment(project, tmp_path / "file" / "qa", assess(project, policy()), "set")
+
+
+def test_a_photo_that_was_replaced_is_refused_by_name(project, samples):
+    served = project / "files" / load_project(project).tasks[0].photo
+    other = project / "files" / load_project(project).tasks[1].photo
+    served.write_bytes(other.read_bytes())
+    with pytest.raises(UserError, match="changed since it was pushed") as caught:
+        assess(project, policy())
+    assert str(served) in str(caught.value)
+
+
+def test_works_keep_the_classes_that_they_were_drawn_in(project, samples):
+    hand_in(project, {samples[0].id: two()})
+    definition = project / "dataset.yaml"
+    definition.write_text(definition.read_text().replace("ade20k-150", "camvid-11"))
+    with pytest.raises(UserError, match="drawn in other classes, not in camvid-11"):
+        assess(project, policy())
+
+
+def test_imported_masks_keep_the_classes_that_they_were_drawn_in(tmp_path, samples):
+    project = begin(tmp_path / "project", [])
+    (project / "tasks.json").unlink()
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    photos = tmp_path / "named"
+    photos.mkdir()
+    (photos / "a.png").write_bytes(samples[0].image.read_bytes())
+    (masks / "a.png").write_bytes(label_png(street() + np.uint8(1)))
+    import_masks(project, photos, masks, MaskFormat.PNG, "ann")
+    definition = project / "dataset.yaml"
+    definition.write_text(definition.read_text().replace("ade20k-150", "camvid-11"))
+    with pytest.raises(UserError, match="drawn in ade20k-150, not in camvid-11"):
+        assess(project, policy())
+
+
+def test_an_opinion_changed_after_the_decision_is_noted(project, samples):
+    torn = samples[0].id
+    hand_in(project, {torn: two(other=disputed, updated_at="2026-03-01T00:00:00Z")})
+    adjudicate(project, {torn: [annotation(9, 3, drawn(street()), updated_at="2026-02-01")]})
+    verdict = verdicts(project)[torn]
+    assert ("outdated-decision", Severity.NOTE, None) in notes(verdict)
+    assert verdict.decision is Decision.PASS
+
+
+def test_a_photo_whose_annotations_the_server_cannot_hand_out_waits(project, samples):
+    hand_in(project, {samples[0].id: two()}, unreadable=(samples[0].id,))
+    verdict = verdicts(project)[samples[0].id]
+    assert ("unreadable", Severity.FIX, None) in notes(verdict)

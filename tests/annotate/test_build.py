@@ -1,6 +1,7 @@
 """The finished data set: whole or absent, its masks the consensus, every one with its origin."""
 
 import json
+import resource
 from collections import Counter
 
 import numpy as np
@@ -354,6 +355,20 @@ def test_what_was_changed_since_ends_the_build_and_leaves_nothing(project, sampl
     assert everything(out.parent) == []
 
 
+def test_a_full_disk_ends_the_build_and_leaves_nothing(project, samples, out):
+    hand_in_whole(project, samples)
+    assessment = assess(project, policy())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Masks of one class are shorter, the photos of noise are longer.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(UserError, match="the disk is full or a file-size limit"):
+            build_dataset(project, assessment, out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert everything(out.parent) == []
+
+
 # Hostile projects
 
 
@@ -399,3 +414,10 @@ def test_a_name_with_script_is_a_file_like_any_other(tmp_path, samples, out):
     hand_in(project, {sample.id: [annotation(n, n, drawn(whole())) for n in (1, 2)]})
     build(project, out)
     assert [one.id for one in open_dataset(str(out)).samples] == [sample.id]
+
+
+def test_the_set_does_not_lie_in_the_project(project, samples):
+    hand_in_whole(project, samples)
+    with pytest.raises(UserError, match="in the project's own folder"):
+        build(project, project / "adjudication")
+    assert not (project / "adjudication").exists()

@@ -19,7 +19,7 @@ COOKIE = "sessionid=secret-of-the-session"
 @pytest.fixture
 def server():
     """A server that does what the path says and remembers what it was sent."""
-    seen = []
+    seen, pages = [], []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
@@ -33,6 +33,8 @@ def server():
                 content = b"<html>"
             elif self.path.startswith("/long"):
                 content = b"1" * 3000
+            elif self.path.startswith("/api/tasks") and pages:
+                content = json.dumps(pages.pop(0)).encode()
             elif self.path.startswith("/api/tasks"):
                 page = int(self.path.split("page=")[1].split("&")[0])
                 content = json.dumps({"total": 3, "tasks": [[{"id": 1}, {"id": 2}], [{"id": 3}]][page - 1]}).encode()  # fmt: skip  # noqa: E501
@@ -50,7 +52,7 @@ def server():
 
     made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.url = f"http://127.0.0.1:{made.server_port}"
-    made.seen = seen
+    made.seen, made.pages = seen, pages
     threading.Thread(target=made.serve_forever, daemon=True).start()
     yield made
     made.shutdown()
@@ -123,3 +125,20 @@ def test_bodies_are_json(server):
 def test_tasks_are_read_page_by_page(server):
     with Client(server.url, TOKEN) as client:
         assert [task["id"] for task in list_tasks(client, 1, ("id",))] == [1, 2, 3]
+
+
+def test_tasks_are_listed_again_when_one_was_deleted_meanwhile(server):
+    """The deleted task moved the third onto the page that was read already."""
+    server.pages += [
+        {"total": 3, "tasks": [{"id": 1}, {"id": 2}]},
+        {"total": 2, "tasks": []},
+        {"total": 2, "tasks": [{"id": 2}, {"id": 3}]},
+    ]
+    with Client(server.url, TOKEN) as client:
+        assert [task["id"] for task in list_tasks(client, 1, ("id",))] == [2, 3]
+
+
+def test_a_list_that_never_holds_still_is_given_up(server):
+    server.pages += [{"total": 2, "tasks": [{"id": 1}]}, {"total": 2, "tasks": []}] * 10
+    with Client(server.url, TOKEN) as client, pytest.raises(UserError, match="come and go"):
+        list_tasks(client, 1, ("id",))

@@ -9,17 +9,21 @@ import httpx
 import numpy as np
 import pytest
 
+from rass_bench.annotate.adjudicate import adjudicate
 from rass_bench.annotate.annotators import add_annotator
-from rass_bench.annotate.client import Client, list_tasks
+from rass_bench.annotate.assess import assess
+from rass_bench.annotate.client import Client, ServerError, list_tasks
 from rass_bench.annotate.compose import compose
 from rass_bench.annotate.credentials import load_credentials
 from rass_bench.annotate.labeling_config import labeling_config
+from rass_bench.annotate.policy import load_policy
 from rass_bench.annotate.project import load_project, save_project
 from rass_bench.annotate.pull import pull
 from rass_bench.annotate.push import push
 from rass_bench.annotate.raw import read_annotation
 from rass_bench.annotate.regions import read_regions
 from rass_bench.annotate.server import connect, running_server
+from rass_bench.data.spec import definition_file
 from rass_bench.errors import UserError
 from rass_bench.images import read_image
 from rass_bench.labels import load_label_space
@@ -28,7 +32,15 @@ from tests.annotate.builders import HEIGHT, WIDTH, Stripes, photos, region
 pytestmark = pytest.mark.server
 
 ADE = load_label_space("ade20k-150")
-OWN = ("tasks.json", "pull.json", "annotations", "history", "unassigned", "labeling_config.xml")
+OWN = (
+    "tasks.json",
+    "pull.json",
+    "annotations",
+    "history",
+    "unassigned",
+    "labeling_config.xml",
+    "adjudication",
+)
 
 
 @pytest.fixture
@@ -258,6 +270,94 @@ def test_annotators_log_in_and_are_told_apart(client, folder, samples):
         form = {"email": people[0].email, "password": people[0].password}
         session.post("/user/login/", data={**form, "csrfmiddlewaretoken": proof})
         assert session.get("/api/current-user/whoami").json()["email"] == people[0].email
+
+
+def test_a_dispute_whose_task_was_deleted_is_put_before_an_adjudicator_again(
+    client, folder, samples
+):
+    (folder / "dataset.yaml").write_bytes(definition_file("reallq").read_bytes())
+    push(client, folder, samples[:1], ADE, annotators=2)
+    for name, label in (("ann", "13"), ("bob", "2")):
+        person = add_annotator(client, folder, f"{name}@example.org")
+        with Client(client.url, person.token) as own:
+            whole = region(label, np.ones((HEIGHT, WIDTH), bool))
+            annotate(own, numbers(folder)[samples[0].id], whole, lead_time=60.0)
+    pull(client, folder)
+
+    def disputes():
+        return adjudicate(client, folder, assess(folder, load_policy()))
+
+    home = folder / "adjudication"
+    assert disputes().added == 1
+    assert disputes().added == 0
+    (task,) = load_project(home).tasks
+    pull(client, home)
+    client.delete(f"/api/tasks/{task.task_id}/")
+    assert pull(client, home).deleted_tasks == (samples[0].id,)
+    assert disputes().added == 1
+    (again,) = load_project(home).tasks  # the server may give the same number again
+    shown = client.get("/api/predictions", task=again.task_id)
+    assert len({one["model_version"] for one in shown}) == 2
+    assert pull(client, home).state.gone == ()
+
+
+def test_an_opinion_that_was_changed_replaces_the_one_before_it(client, folder, samples):
+    (folder / "dataset.yaml").write_bytes(definition_file("reallq").read_bytes())
+    push(client, folder, samples[:1], ADE, annotators=2)
+    task, numbers_of = numbers(folder)[samples[0].id], []
+    for name, label in (("ann", "13"), ("bob", "2")):
+        person = add_annotator(client, folder, f"{name}@example.org")
+        with Client(client.url, person.token) as own:
+            whole = region(label, np.ones((HEIGHT, WIDTH), bool))
+            numbers_of.append(annotate(own, task, whole, lead_time=60.0))
+    for label in ("2", "4", "5"):
+        client.patch(
+            f"/api/annotations/{numbers_of[1]}/",
+            {"result": [region(label, np.ones((HEIGHT, WIDTH), bool))]},
+        )
+        pull(client, folder)
+        adjudicate(client, folder, assess(folder, load_policy()))
+        (dispute,) = load_project(folder / "adjudication").tasks
+        shown = client.get("/api/predictions", task=dispute.task_id)
+        labels = sorted(one["result"][0]["value"]["brushlabels"][0] for one in shown)
+        assert labels == sorted(["13", label])
+
+
+def test_a_task_that_was_deleted_is_pushed_again(client, folder, samples):
+    model = Stripes()
+    push(client, folder, samples[:2], ADE, segmenter=model)
+    pull(client, folder)
+    gone = samples[1].id
+    client.delete(f"/api/tasks/{numbers(folder)[gone]}/")
+    assert pull(client, folder).deleted_tasks == (gone,)
+    report = push(client, folder, samples[:2], ADE, segmenter=model)
+    assert (report.tasks_added, report.prelabelled) == (1, 1)
+    assert push(client, folder, samples[:2], ADE, segmenter=model).prelabelled == 0
+    assert len(listed(client, folder)) == 2
+    assert pull(client, folder).state.gone == ()
+
+
+def test_one_annotation_that_the_server_cannot_hand_out_hides_no_other(client, folder, samples):
+    push(client, folder, samples[:3], ADE)
+    task = numbers(folder)
+    with pytest.raises(ServerError):
+        client.post(
+            f"/api/tasks/{task[samples[0].id]}/annotations/", b'{"result": [], "lead_time": 1e999}'
+        )
+    number = annotate(client, task[samples[2].id], region("13"))
+    report = pull(client, folder)
+    assert report.new == ((samples[2].id, number),)
+    assert report.unreadable.keys() == {samples[0].id}
+    assert "<" not in report.unreadable[samples[0].id]
+    assert pull(client, folder).state.unreadable == (samples[0].id,)
+
+
+def test_a_layout_that_was_edited_reaches_the_server(client, folder, samples):
+    number = push(client, folder, samples[:1], ADE).project_id
+    path = folder / "labeling_config.xml"
+    path.write_text(path.read_text().replace("Find a class", "Look for a class"))
+    push(client, folder, samples[:1], ADE)
+    assert "Look for a class" in client.get(f"/api/projects/{number}")["label_config"]
 
 
 def test_strangers_stay_outside(client, folder):

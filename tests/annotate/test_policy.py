@@ -97,6 +97,11 @@ def test_entries_left_out_are_those_of_the_shipped_policy(tmp_path):
         ("min_seconds: -1", "min_seconds cannot be -1.*a number from 0 on"),
         ("allow_untouched_prelabel: 1", "cannot be 1.*true or false"),
         ("consensus: vote", "consensus cannot be 'vote'.*majority or staple"),
+        ("min_seconds: 1" + 400 * "0", "min_seconds cannot be beyond 1e.09.*a number from 0 on"),
+        (
+            "max_specks: 0x" + 5000 * "f",
+            "max_specks cannot be beyond 1e.09.*a whole number from 0 on",
+        ),
         ("gates: {min_kappa: 1}", "unknown entry 'gates'"),
     ],
 )

@@ -19,6 +19,7 @@ from rass_bench.annotate.push import prediction_result, push
 from rass_bench.annotate.regions import read_regions
 from rass_bench.data.manifest import Sample
 from rass_bench.errors import UserError
+from rass_bench.files import alone_in
 from rass_bench.images import read_image
 from rass_bench.labels import load_label_space
 from tests.annotate.builders import Stripes, photos
@@ -169,4 +170,15 @@ def test_a_model_of_other_classes_is_refused_before_anything_is_done(tmp_path):
 def test_a_folder_labels_one_thing(tmp_path):
     new_project(tmp_path, "name", labeling_config(CAMVID))
     with pytest.raises(UserError, match="other labels than those of ade20k-150"):
+        push(None, tmp_path, [], ADE)
+
+
+def test_two_pushes_do_not_work_in_one_folder(tmp_path):
+    with alone_in(tmp_path), pytest.raises(UserError, match="another process is writing here"):
+        push(None, tmp_path, [], ADE)
+
+
+def test_a_configuration_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "labeling_config.xml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"no UTF-8 text .*labeling_config\.xml"):
         push(None, tmp_path, [], ADE)

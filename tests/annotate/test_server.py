@@ -1,5 +1,6 @@
 """Starting a server: what goes wrong is told in a user's words, and no secret with it."""
 
+import json
 import os
 import signal
 import socket
@@ -116,6 +117,47 @@ sys.exit("gone")
     assert not asked.exists()
 
 
+OTHER_PORT = LISTENING.replace('int(sys.argv[sys.argv.index("--port") + 1])', "0")
+"""A server that finds its port taken and silently takes another one, as Label Studio does."""
+
+
+def test_a_server_that_took_another_port_is_found_there(tmp_path):
+    with running_server(
+        tmp_path / "project", None, standin(tmp_path / "installed", OTHER_PORT)
+    ) as server:
+        (listening,) = psutil.Process(server.process_id).net_connections("tcp")
+        assert server.url == f"http://127.0.0.1:{listening.laddr.port}"
+
+
+def test_a_port_that_was_taken_while_the_server_started_is_told(tmp_path):
+    with pytest.raises(UserError, match="took the port while the server started"):
+        start(tmp_path, OTHER_PORT, free_port())
+
+
+LATE = """
+import pathlib, sys
+first = pathlib.Path("was-here")
+if not first.exists():
+    first.touch()
+    print("Error: That port is already in use.", file=sys.stderr)
+    sys.exit(1)
+"""
+"""A server that sees its port free and taken a moment later, the first time."""
+
+
+def test_a_server_that_came_late_to_its_port_is_started_once_more(tmp_path):
+    installed = standin(tmp_path / "installed", LATE + LISTENING)
+    with running_server(tmp_path / "project", None, installed) as server:
+        assert psutil.pid_exists(server.process_id)
+        with connect(tmp_path / "project") as client:
+            assert client.get("/health")["status"] == "UP"
+
+
+def test_with_a_port_of_the_users_it_is_not_started_elsewhere(tmp_path):
+    with pytest.raises(UserError, match="took the port while the server started"):
+        start(tmp_path, LATE + LISTENING, free_port())
+
+
 def test_one_folder_has_one_server(tmp_path):
     project, installed = tmp_path / "project", standin(tmp_path / "installed", LISTENING)
     with running_server(project, free_port(), installed) as first:
@@ -173,3 +215,16 @@ def test_the_log_and_the_accounts_are_the_owners_alone(tmp_path):
     for name in ("credentials.json", "server.log"):
         assert (tmp_path / "project" / name).stat().st_mode & 0o077 == 0
     assert (tmp_path / "project/server").stat().st_mode & 0o077 == 0
+
+
+def test_an_address_that_a_killed_server_left_gives_nobody_the_token(tmp_path):
+    project = tmp_path / "project"
+    start(tmp_path, LISTENING)
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        address = {"url": f"http://127.0.0.1:{stranger.getsockname()[1]}", "process_id": 2**22 - 1}
+        (project / "address.json").write_text(json.dumps(address))
+        with pytest.raises(UserError, match="no server runs on this folder"):
+            connect(project)
+        (project / "address.json").write_text(json.dumps(address | {"url": "http://\x00"}))
+        with pytest.raises(UserError, match="no server runs on this folder"):
+            connect(project)

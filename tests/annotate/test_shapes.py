@@ -12,6 +12,7 @@ from rass_bench.annotate.shapes import (
     crop,
     fill_ellipse,
     fill_polygon,
+    paint,
     rectangle_corners,
 )
 
@@ -155,3 +156,26 @@ def test_cropping_keeps_every_pixel_and_no_empty_border(top, left, data):
     if mask.any():
         sides = [patch.mask[0], patch.mask[-1], patch.mask[:, 0], patch.mask[:, -1]]
         assert all(side.any() for side in sides)
+
+
+def test_painting_sets_the_pixels_of_the_mask_and_no_others():
+    rng = np.random.default_rng(0)
+    mask = rng.random((5, 7)) < 0.5
+    for kind, value in ((np.uint8, 9), (np.bool_, True)):
+        canvas = np.zeros((12, 10), dtype=kind)
+        expected = canvas.copy()
+        expected[4:9, 3:10][mask] = value
+        paint(canvas, 4, 3, mask, value)
+        assert np.array_equal(canvas, expected)
+
+
+def test_a_mask_of_nothing_changes_nothing():
+    canvas = np.ones((3, 3), dtype=np.uint8)
+    paint(canvas, 0, 0, np.zeros((0, 0), dtype=bool), 5)
+    assert (canvas == 1).all()
+
+
+@pytest.mark.parametrize("corner", [(10, 0), (0, 6), (13, 0)])
+def test_a_mask_that_leans_out_is_refused(corner):
+    with pytest.raises(ValueError, match="leans out"):
+        paint(np.zeros((12, 10), dtype=np.uint8), *corner, np.ones((5, 7), dtype=bool), 1)

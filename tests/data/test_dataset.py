@@ -113,6 +113,15 @@ def test_a_name_that_is_no_text_is_named(tmp_path):
         open_dataset(str(tmp_path))
 
 
+def test_a_name_that_would_command_a_terminal_is_named(tmp_path):
+    labelled_set(tmp_path)
+    photo = tmp_path / "images/test/p0.png"
+    photo.rename(photo.with_name("\x1b[2Jp0.png"))
+    with pytest.raises(UserError, match=r"control characters.*Rename") as caught:
+        open_dataset(str(tmp_path))
+    assert "\x1b" not in str(caught.value)
+
+
 def test_the_manifest_identifies_content_not_place(tmp_path):
     one = build_manifest(open_dataset(str(labelled_set(tmp_path / "one"))))
     other = build_manifest(open_dataset(str(labelled_set(tmp_path / "elsewhere"))))
