@@ -132,6 +132,10 @@ def test_every_command_of_the_package_is_shown():
         "train",
         "weights",
         "annotate",
+        "verify",
+        "bundle",
+        "leaderboard",
+        "release",
     }
 
 

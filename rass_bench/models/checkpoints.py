@@ -218,7 +218,7 @@ def _fetch(hub_id: str, revision: str | None) -> Path:
     """Bring a Hub repository's files into the Hub's own cache and return their folder."""
     from huggingface_hub import errors as hub
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+    from huggingface_hub.utils import httpx
 
     try:
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=FETCHED))
