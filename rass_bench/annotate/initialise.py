@@ -21,6 +21,18 @@ from rass_bench.errors import UserError, from_os_error
 from rass_bench.files import write_bytes
 from rass_bench.labels import LabelSpace
 
+_IGNORED = """\
+# Passwords and tokens, the server's data, and photos that may not be passed on.
+/credentials.json
+/server/
+/server.log
+/files/
+/imported/
+/lock
+/address.json
+/.import/
+"""
+
 
 @dataclass(frozen=True)
 class InitReport:
@@ -62,6 +74,7 @@ def initialise(folder: Path, dataset: str) -> InitReport:
         path: source.read_bytes(),
         config_path(folder): labeling_config(space).encode(),
         policy_path(folder): default_policy_file().read_bytes(),
+        folder / ".gitignore": _IGNORED.encode(),
     }
     guidelines = folder / GUIDELINES_FILE
     kept = [file for file in (*contents, guidelines) if file.exists()]

@@ -24,12 +24,13 @@ In one terminal, the server of the project in ./annotation:
 
 In another one:
 [cyan]rass-bench annotate annotator ann@example.org[/cyan]
+[cyan]rass-bench annotate annotator bob@example.org[/cyan]
 [cyan]rass-bench annotate push --images photos --annotators 2[/cyan]
 [cyan]rass-bench annotate pull[/cyan]
 [cyan]rass-bench annotate qa[/cyan]
 [cyan]rass-bench annotate adjudicate[/cyan]
-[cyan]rass-bench annotate build --out reallq[/cyan]
-[cyan]rass-bench run --dataset reallq --data-root reallq --model M[/cyan]
+[cyan]rass-bench annotate build --out my-set --on-error skip[/cyan]
+[cyan]rass-bench run --dataset my-set --model M[/cyan]
 """
 
 SHOWN = 20
@@ -110,13 +111,19 @@ def annotator_command(
 ) -> None:
     """Make an account for somebody who labels."""
     from rass_bench.annotate.annotators import add_annotator
+    from rass_bench.annotate.client import Client
     from rass_bench.annotate.credentials import credentials_path
+    from rass_bench.annotate.handed_in import pseudonym
     from rass_bench.annotate.server import connect
 
     with connect(folder) as client:
         account = add_annotator(client, folder, email)
+        with Client(client.url, account.token) as own:
+            number = own.get("/api/current-user/whoami")["id"]
     # A password on the terminal would stay in its history.
-    typer.echo(f"{account.email}; the password is in {credentials_path(folder)}")
+    typer.echo(
+        f"{account.email} is {pseudonym(number)}; the password is in {credentials_path(folder)}"
+    )
 
 
 @app.command("push")
@@ -142,8 +149,11 @@ def push_command(
     from rass_bench.annotate.push import push
     from rass_bench.annotate.server import connect
     from rass_bench.data.dataset import open_dataset
+    from rass_bench.errors import UserError
 
     space = load_space(folder)
+    if not images.is_dir():
+        raise UserError("no such folder", f"--images {images}", "Give a folder of photos.")
     samples = open_dataset("photos", images).samples[:limit]
     with connect(folder) as client:
         segmenter = None if prelabel is None else _load(prelabel)

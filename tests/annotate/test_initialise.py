@@ -1,5 +1,7 @@
 """The beginning of a project: what is written, what is kept, what cannot be begun."""
 
+import subprocess
+
 import pytest
 import yaml
 
@@ -19,7 +21,7 @@ from rass_bench.errors import UserError
 from rass_bench.labels import load_label_space
 from tests.builders import labelled_set
 
-FILES = {"dataset.yaml", "labeling_config.xml", "policy.yaml", GUIDELINES_FILE}
+FILES = {"dataset.yaml", "labeling_config.xml", "policy.yaml", ".gitignore", GUIDELINES_FILE}
 
 
 @pytest.fixture
@@ -108,3 +110,25 @@ def test_a_definition_that_lost_its_labels_is_refused(folder):
     with pytest.raises(UserError, match="has no label maps to make") as caught:
         load_definition(folder)
     assert str(definition_path(folder)) in str(caught.value)
+
+
+def test_git_would_not_take_up_secrets_or_photos(folder):
+    initialise(folder, "reallq")
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    kept_out = (
+        "credentials.json",
+        "server.log",
+        "server/label_studio.sqlite3",
+        "files/photos/a.png",
+    )
+    for name in kept_out:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    listed = subprocess.run(
+        ["git", "-C", folder, "ls-files", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert not {*kept_out} & {*listed}
+    assert {"policy.yaml", "dataset.yaml"} <= {*listed}

@@ -146,9 +146,10 @@ def test_init_writes_a_project_and_keeps_what_is_there(annotate, tmp_path):
         "written: here/dataset.yaml",
         "written: here/labeling_config.xml",
         "written: here/policy.yaml",
+        "written: here/.gitignore",
         f"kept: here/{GUIDELINES_FILE}",
     ]
-    assert annotate("init", "--dataset", "camvid", "--dir", "here").count("kept: ") == 4
+    assert annotate("init", "--dataset", "camvid", "--dir", "here").count("kept: ") == 5
 
 
 # qa
