@@ -58,6 +58,7 @@ def save_segmenter(network: Any, space: LabelSpace, processor: dict[str, Any], o
     config = network.config.to_dict()
     # Stored in 16 bits, computed in 32: CPUs have no fast half precision.
     config |= {"dtype": "float32", "architectures": [type(network).__name__]}
+    config["_name_or_path"] = ""  # where the start lay on the machine that trained it
     config["id2label"] = {str(index): name for index, name in enumerate(space.names)}
     config["label2id"] = {name: index for index, name in enumerate(space.names)}
     try:

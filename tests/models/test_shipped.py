@@ -1,6 +1,8 @@
 """The networks that travel in the package: whole, described, small, and loaded by name alone."""
 
 import hashlib
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,3 +87,9 @@ def test_the_fine_tuned_baseline_is_loaded_by_name():
     check_description(model)
     assert model.spec.name == FINE_TUNED
     assert segment(model, [PHOTO])[0].shape == PHOTO.shape[:2]
+
+
+@pytest.mark.parametrize("name", [BASELINE, FINE_TUNED])
+def test_shipped_files_tell_no_place_of_the_machine_they_were_made_on(name):
+    config = json.loads((shipped_folder(name) / "config.json").read_text("utf-8"))
+    assert not Path(config["_name_or_path"]).is_absolute()

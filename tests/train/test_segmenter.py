@@ -471,6 +471,7 @@ def test_the_shipped_baseline_is_a_start(tiny, tmp_path):
     run = train_segmenter(tiny, tmp_path, told(1), start="segformer-mini-scenes", crop=64)
     assert run.short_side == 256 and run.learning_rate == 5e-4
     assert run.start.startswith("segformer-mini-scenes@")
+    assert json.loads((tmp_path / "config.json").read_text())["_name_or_path"] == ""
 
 
 def test_a_given_short_side_goes_into_the_processor(tiny, tmp_path):
