@@ -30,7 +30,7 @@ other programs keep the processors busy."""
 
 
 _DETAIL = 400
-"""Bytes of a refusal's reason that a message shows."""
+"""Characters of a refusal's reason that a message shows."""
 
 
 class ServerError(UserError):
@@ -149,11 +149,12 @@ class Client:
 
     def _detail(self, body: bytes) -> str:
         """The beginning of a body as a message may show it."""
-        text = body[:_DETAIL].decode(errors="replace").replace(self._token, "***")
+        # The token is taken out first: a cut through it would leave its beginning.
+        text = body[: 10 * _DETAIL].decode(errors="replace").replace(self._token, "***")
         if text.lstrip().startswith("<"):
             return "a page for people instead of a reason"
         text = " ".join(text.split())
-        return text if len(body) <= _DETAIL else text + " ..."
+        return text if len(text) <= _DETAIL else text[:_DETAIL] + " ..."
 
 
 def _read(answer: httpx.Response, name: str) -> bytes:

@@ -114,7 +114,7 @@ def _pull(client: Client, folder: Path, advance: Callable[[int], None]) -> PullR
         drafts=_drafts(client, number, own),
         gone=tuple(sorted({*before.gone, *gone} - there)),
         strangers=tuple(sorted({*before.strangers, *strangers})),
-        unreadable=tuple(sorted({*before.unreadable} - there | work.unreadable.keys())),
+        unreadable=tuple(sorted({*before.unreadable} - there | (work.unreadable.keys() & there))),
     )
     if not accept.config_differences:
         # Otherwise the same tasks are looked at again once the configuration is restored.

@@ -29,6 +29,9 @@ def server():
             if self.path.startswith("/status/"):
                 status = int(self.path.rsplit("/", 1)[1])
                 content = f"no, {self.headers['Authorization']}".encode()
+            elif self.path.startswith("/cut"):
+                status = 500
+                content = f"{380 * '.'} {self.headers['Authorization']}".encode()
             elif self.path.startswith("/page"):
                 content = b"<html>"
             elif self.path.startswith("/long"):
@@ -73,6 +76,10 @@ def test_a_refusal_tells_status_request_and_reason_only(server, status):
     error = failure(Client(server.url, TOKEN), f"/status/{status}")
     assert error.what == f"GET /status/{status} was answered with {status}: no, Token ***"
     assert (type(error), error.status) == (ServerError, status)
+
+
+def test_a_reason_that_is_cut_short_shows_no_part_of_the_token(server):
+    assert TOKEN[:8] not in failure(Client(server.url, TOKEN), "/cut").what
 
 
 def test_an_unknown_token_is_told_in_words(server):
