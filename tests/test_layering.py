@@ -14,6 +14,7 @@ FLOORS = {
     "evaluate": 2,
     "leaderboard": 2,
     "release": 2,
+    "report": 2,
     "train": 2,
     "verify": 2,
     "models": 1,
