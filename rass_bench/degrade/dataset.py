@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,8 @@ from rass_bench.data.manifest import Manifest, ManifestEntry, Sample, load_manif
 from rass_bench.data.spec import DEFINITION_FILE, DatasetSpec, Layout, SplitSpec, definition_text
 from rass_bench.degrade.apply import apply
 from rass_bench.degrade.preset import PRESETS, Preset
+from rass_bench.degrade.recipe import Recipe, to_json
 from rass_bench.degrade.recipe import sample as sample_recipe
-from rass_bench.degrade.recipe import to_json
 from rass_bench.degrade.workers import map_in_processes
 from rass_bench.errors import UserError
 from rass_bench.files import (
@@ -34,6 +35,9 @@ ORIGIN_FILE = "degradation.json"
 
 JOURNAL_FILE = "progress.jsonl"
 """One line for each finished image; only there until the manifest is."""
+
+_STATED = re.compile(r".+-preset(?P<preset>.+)-seed(?P<seed>-?\d+)")
+"""What the version of a degraded data set states."""
 
 PIXEL_FOLDERS = ("images", CLEAN_FOLDER, "annotations")
 
@@ -154,6 +158,28 @@ def degraded_spec(dataset: Dataset, preset: Preset, seed: int) -> DatasetSpec:
             f"--split {dataset.split.name} --preset {preset.name} --seed {seed}`."
         ),
     )
+
+
+def redraw_recipes(
+    name: str, version: str, sample_ids: Sequence[str]
+) -> dict[str, Recipe] | None:
+    """The recipes of a degraded data set's photos, drawn again from what its name states.
+
+    Args:
+        name: the data set's name, as :func:`degraded_spec` makes it.
+        version: its version.
+        sample_ids: the photos.
+
+    Returns:
+        A recipe a photo, or None where the name is of no known preset in its present version.
+    """
+    stated = _STATED.fullmatch(version)
+    endings = [preset for known, preset in PRESETS if name.endswith(f"-{known}")]
+    # A preset's name may end another's: the longest is meant.
+    preset = max(endings, key=lambda one: len(one.name), default=None)
+    if stated is None or preset is None or stated["preset"] != preset.version:
+        return None
+    return {one: sample_recipe(preset, int(stated["seed"]), one) for one in sample_ids}
 
 
 def _degrade_sample(task: _Task) -> ManifestEntry | SkippedSample:

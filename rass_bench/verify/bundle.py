@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from rass_bench.data.dataset import Dataset, build_manifest, open_dataset
 from rass_bench.data.manifest import Manifest
 from rass_bench.data.spec import definition_text
 from rass_bench.errors import UserError
+from rass_bench.evaluate.command import run_command
 from rass_bench.evaluate.folder import JOURNAL, PER_IMAGE, PLAN, PREDICTIONS
 from rass_bench.evaluate.rescore import locate_data
-from rass_bench.evaluate.resolve import RunRequest
 from rass_bench.files import sha256_bytes, sha256_file
 from rass_bench.record import RECORD_NAME
 from rass_bench.verify.archive import write_archive
@@ -20,27 +19,6 @@ from rass_bench.verify.integrity import check_integrity
 from rass_bench.verify.layout import COMMANDS, DEFINITION, MANIFEST, SUMS, sums_text
 from rass_bench.verify.stored import StoredRun, read_run
 from rass_bench.verify.verify import describe
-
-_OPTIONS = {
-    "model": "--model",
-    "weights": "--weights",
-    "options": "--option",
-    "dataset": "--dataset",
-    "data_root": "--data-root",
-    "split": "--split",
-    "protocol": "--protocol",
-    "restorer": "--restorer",
-    "restorer_weights": "--restorer-weights",
-    "restorer_options": "--restorer-option",
-    "upscale": "--upscale",
-    "metrics": "--metric",
-    "limit": "--limit",
-    "on_error": "--on-error",
-    "seed": "--seed",
-    "device": "--device",
-    "threads": "--threads",
-}
-"""Fields of a request as options of `rass-bench run`."""
 
 
 def write_bundle(folder: Path, out: Path, *, data_root: str | None) -> int:
@@ -131,7 +109,7 @@ Licence: {record.dataset.licence}
 {MANIFEST} lists every file with its SHA-256 and, for degraded photos, what was done to each.
 
 Repeat the run; paths are those of the machine that it ran on:
-    {_run_command(run.request)}
+    {run_command(run.request)}
 
 Check it, THIS being this file or the folder that it was unpacked to, DIR where the data lie:
     rass-bench verify THIS
@@ -139,15 +117,3 @@ Check it, THIS being this file or the folder that it was unpacked to, DIR where 
     rass-bench verify THIS --level sample --samples 5 --data-root DIR
     rass-bench verify THIS --level full --data-root DIR
 """
-
-
-def _run_command(request: RunRequest) -> str:
-    """The command line of a request, without what stands at its default."""
-    words = ["rass-bench", "run"]
-    for name, option in _OPTIONS.items():
-        value = getattr(request, name)
-        if value == getattr(RunRequest(model=""), name) and name != "dataset":
-            continue
-        for one in value if isinstance(value, tuple) else (value,):
-            words += [option, shlex.quote(str(one))]
-    return " ".join(words)
