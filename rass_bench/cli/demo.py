@@ -35,11 +35,11 @@ def show_demo(out: Path) -> None:
 
     from rass_bench.cli.tables import demo_table
     from rass_bench.evaluate.compare import headline_metrics
-    from rass_bench.evaluate.demo import METRIC, PANEL, PRESET, SEED, run_demo
+    from rass_bench.evaluate.demo import METRIC, NOTICE, PANEL, PRESET, SEED, run_demo
 
     started = time.monotonic()
     console = Console()
-    console.print("Rendered scenes: a demonstration, not a measure of real photos.")
+    console.print(NOTICE)
     rows = run_demo(out, progress_bar)
     console.print(
         f"The same {rows[0].record.scored} scenes in every row; degraded with the preset {PRESET}, "

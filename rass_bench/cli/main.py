@@ -22,6 +22,7 @@ from rass_bench.cli import (
     leaderboard,
     listing,
     release,
+    report,
     run,
     score,
     train,
@@ -45,6 +46,7 @@ app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify_command)
 app.command("bundle", epilog=bundle.EXAMPLES)(bundle.bundle_command)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo_command)
+app.command("report", epilog=report.EXAMPLES)(report.report_command)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_command)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor_command)
 app.add_typer(degrade.app, name="degrade")

@@ -160,9 +160,7 @@ def degraded_spec(dataset: Dataset, preset: Preset, seed: int) -> DatasetSpec:
     )
 
 
-def redraw_recipes(
-    name: str, version: str, sample_ids: Sequence[str]
-) -> dict[str, Recipe] | None:
+def redraw_recipes(name: str, version: str, sample_ids: Sequence[str]) -> dict[str, Recipe] | None:
     """The recipes of a degraded data set's photos, drawn again from what its name states.
 
     Args:

@@ -27,6 +27,9 @@ PRESET, SEED = "rass", 0
 METRIC = "miou/gt-present"
 """What the differences are of."""
 
+NOTICE = "Rendered scenes: a demonstration, not a measure of real photos."
+"""What must be said beside every number of scenes."""
+
 CLASSES = "ade20k-150"
 """The label space of scenes, and of all that is measured on them."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from PIL import Image
 from rass_bench.annotate.qa.findings import Decision, Verdict
 from rass_bench.annotate.qa.measures import Measures, Opinion
 from rass_bench.annotate.qa.overview import summarise
+from rass_bench.data_uri import distinct_palette, hex_colour, mask_uri, photo_uri
 from rass_bench.files import write_bytes
 from rass_bench.labels import IGNORE, LabelSpace
 
@@ -148,7 +148,7 @@ def render_page(
         cards=cards,
         histogram=_histogram([row.kappa for row in rows]),
         names=space.names,
-        colours=[_hex(colour) for colour in _palette(space)[: space.size]],
+        colours=[hex_colour(colour) for colour in distinct_palette(space)[: space.size]],
         # Our own files are the only text that is not escaped.
         style=Markup(style),
         script=Markup(script),
@@ -190,13 +190,13 @@ def _card(
 ) -> _Card:
     photo, opinions = load(measures.sample)
     maps = [one.labels for one in opinions]
-    masks = tuple((one.annotator, _mask_uri(one.labels, space)) for one in opinions)
+    masks = tuple((one.annotator, mask_uri(one.labels, space, _SIDE)) for one in opinions)
     return _Card(
         row=row,
         verdict=verdict,
-        photo=_photo_uri(photo),
+        photo=photo_uri(photo, _SIDE),
         masks=masks,
-        difference=_photo_uri(draw_difference(photo, maps)) if len(maps) > 1 else None,
+        difference=photo_uri(draw_difference(photo, maps), _SIDE) if len(maps) > 1 else None,
         chips=_chips(measures, space),
         ratio=round(photo.shape[1] / photo.shape[0], 4),
     )
@@ -236,7 +236,7 @@ def _chips(measures: Measures, space: LabelSpace) -> tuple[_Chip, ...]:
         entry = space.classes[class_id]
         values = [float(pair.agreement.class_iou[class_id]) for pair in measures.pairs]
         iou = min((value for value in values if not np.isnan(value)), default=None)
-        chips.append(_Chip(entry.name, _hex(entry.colour), iou))
+        chips.append(_Chip(entry.name, hex_colour(entry.colour), iou))
     return tuple(chips)
 
 
@@ -254,52 +254,8 @@ def _histogram(values: Sequence[float | None]) -> tuple[tuple[float, int, float]
     )
 
 
-def _photo_uri(photo: NDArray[np.uint8]) -> str:
-    image = Image.fromarray(photo)
-    image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
-    stream = io.BytesIO()
-    image.save(stream, format="JPEG", quality=80)
-    return _uri("image/jpeg", stream.getvalue())
-
-
-def _mask_uri(labels: NDArray[np.uint8], space: LabelSpace) -> str:
-    """A mask in the label space's exact colours, off which the page's script reads classes.
-
-    Pixels without a class are transparent: the photo shows through.
-    """
-    scale = min(1.0, _SIDE / max(labels.shape))
-    height, width = (max(1, round(side * scale)) for side in labels.shape)
-    image = Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST)
-    image.putpalette(_palette(space).tobytes())
-    stream = io.BytesIO()
-    image.save(stream, format="PNG", optimize=True, transparency=IGNORE)
-    return _uri("image/png", stream.getvalue())
-
-
-def _palette(space: LabelSpace) -> NDArray[np.uint8]:
-    """The label space's colours by id, uint8 (256, 3), no two classes with the same.
-
-    ADE20K's palette gives two classes one colour; the later is moved by the least that can be.
-    """
-    palette = space.palette()
-    taken: set[bytes] = set()
-    for class_id in range(space.size):
-        while palette[class_id].tobytes() in taken:
-            palette[class_id, 2] += 1
-        taken.add(palette[class_id].tobytes())
-    return palette
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
 def _resource(name: str) -> str:
     return (resources.files("rass_bench.annotate.qa") / name).read_text("utf-8")
-
-
-def _hex(colour: Sequence[int] | NDArray[np.uint8]) -> str:
-    return "#" + bytes(colour).hex()
 
 
 def _number(value: float | None, digits: int = 2) -> str:

@@ -1,0 +1,64 @@
+"""`rass-bench report`: leaderboards and runs as one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rass_bench.cli.leaderboard import ROOT
+
+EXAMPLES = """[bold]Examples[/bold]
+
+The leaderboards below leaderboards/:
+[cyan]rass-bench report[/cyan]
+
+A run of yours among them, with its predictions to look at:
+[cyan]rass-bench report runs/my-run --out my-report.html[/cyan]
+
+Figures and LaTeX tables for a paper beside the page:
+[cyan]rass-bench report --figures figures[/cyan]
+"""
+
+PAGE = Path("reports/index.html")
+
+
+def report_command(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders of finished runs, shown with their images."),
+    ] = None,
+    root: Annotated[
+        Path, typer.Option(help="The folder that holds the leaderboards; none is needed for runs.")
+    ] = ROOT,
+    out: Annotated[Path, typer.Option(help="The page to write.")] = PAGE,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for figures (PNG, SVG) and LaTeX tables; none without it."),
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page: tables, plots, models and images."""
+    from rich.console import Console
+
+    from rass_bench.leaderboard.board import find_boards
+    from rass_bench.report.gather import gather
+    from rass_bench.report.page import write_page
+
+    console = Console()
+    boards = [] if runs and not root.is_dir() else find_boards(root)
+    content = gather(boards, runs or [], out)
+    write_page(out, content)
+    shown = sum(len(board.pictures) for board in content.boards)
+    lines = sum(len(board.lines) for board in content.boards)
+    console.print(
+        f"{len(content.boards)} data sets, {lines} lines, {shown} images: {out}",
+        markup=False,
+        soft_wrap=True,
+        highlight=False,
+    )
+    if figures is not None:
+        from rass_bench.report.figures import write_figures
+
+        files = write_figures(content, figures)
+        console.print(f"{len(files)} figures and tables: {figures}", markup=False, soft_wrap=True)
