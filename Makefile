@@ -28,8 +28,8 @@ clean:
 	@touch $@
 
 .venv/.demo-ready: .venv/bin/uv pyproject.toml constraints.txt
-	@echo "Installing rass-bench with its models extra into .venv (PyTorch is large; minutes at first)"
-	$(UV) --editable '.[models]'
+	@echo "Installing rass-bench with its models and report extras into .venv (PyTorch is large; minutes at first)"
+	$(UV) --editable '.[models,report]'
 	@touch $@
 
 .venv/.test-ready: .venv/bin/uv pyproject.toml constraints.txt

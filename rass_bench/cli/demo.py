@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rass_bench.cli.progress import progress_bar
+from rass_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EXAMPLES = """[bold]Example[/bold]
 
@@ -18,6 +22,9 @@ EXAMPLES = """[bold]Example[/bold]
 """
 
 DEMO_FOLDER = Path("runs/demo")
+
+REPORT = "report.html"
+"""The page, in the demonstration's folder."""
 
 
 def demo_command(
@@ -28,14 +35,14 @@ def demo_command(
 
 
 def show_demo(out: Path) -> None:
-    """Run the demonstration and print its table."""
+    """Run the demonstration, print its table and write its report."""
     import time
 
     from rich.console import Console
 
     from rass_bench.cli.tables import demo_table
     from rass_bench.evaluate.compare import headline_metrics
-    from rass_bench.evaluate.demo import METRIC, NOTICE, PANEL, PRESET, SEED, run_demo
+    from rass_bench.evaluate.demo import METRIC, NOTICE, PANEL, PRESET, RUNS, SEED, run_demo
 
     started = time.monotonic()
     console = Console()
@@ -57,4 +64,23 @@ def show_demo(out: Path) -> None:
     console.print(
         f"Low quality, restored, prediction, truth: {out / PANEL}", markup=False, soft_wrap=True
     )
+    _write_report(console, out, [out / name for name in RUNS])
     console.print(f"{time.monotonic() - started:.0f} s in all")
+
+
+def _write_report(console: Console, out: Path, runs: list[Path]) -> None:
+    """Write the report of the runs, where the packages that it needs are there."""
+    from rass_bench.report.gather import gather
+    from rass_bench.report.page import write_page
+
+    page = out / REPORT
+    content = gather([], runs, page)
+    try:
+        write_page(page, content)
+    except UserError as missing:
+        # The measurements are made; what remains can be had later.
+        console.print(f"No report: {missing}", markup=False, soft_wrap=True, highlight=False)
+    else:
+        console.print(
+            f"Report, to open in a browser: {page}", markup=False, soft_wrap=True, highlight=False
+        )

@@ -35,7 +35,7 @@ CLASSES = "ade20k-150"
 
 BASELINE, FINE_TUNED = "segformer-mini-scenes", "segformer-mini-scenes-ft"
 DEGRADED = "scenes-degraded"
-CLEAN, DIRECT, RESTORED, TUNED, RASS = "clean", "direct", "restored", "fine-tuned", "rass"
+RUNS = CLEAN, DIRECT, RESTORED, TUNED, RASS = "clean", "direct", "restored", "fine-tuned", "rass"
 """The runs' folders."""
 
 PANEL = "panel.png"
