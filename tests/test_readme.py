@@ -50,6 +50,8 @@ def reader(tmp_path, shared_data):
             (tmp_path / "RealSR").symlink_to(shared_data("realsr"))
             weights = shared_data("weights") / "realesr-animevideov3.safetensors"
             (tmp_path / weights.name).symlink_to(weights)
+        if "leaderboards/" in block:
+            shutil.copytree(ROOT / "leaderboards", tmp_path / "leaderboards")
         if "official-files" in block:
             write_official(tmp_path / "official-files")
         if "photo.jpg" in block:
