@@ -19,7 +19,17 @@ from rass_bench.files import write_bytes
 from rass_bench.report.content import BoardContent, Content, ImageScores
 
 STYLES = ("app.css", "plots.css", "images.css")
-SCRIPTS = ("app.js", "table.js", "copy.js", "model.js", "plots.js", "images.js")
+SCRIPTS = (
+    "app.js",
+    "overview.js",
+    "board.js",
+    "table.js",
+    "copy.js",
+    "model.js",
+    "plotting.js",
+    "plots.js",
+    "images.js",
+)
 """In the order in which they stand in the page: ``app.js`` has what the others use."""
 
 _STEPS = 65534

@@ -1,0 +1,157 @@
+// The overview: a card for each data set, and models across those that share their main metric.
+
+const cellOf = (line, metric) => metric && line.cells[metric.id];
+
+// A line none of whose numbers has a place in a ranking, with a reason.
+function standsApart(line) {
+  const cells = Object.values(line.cells);
+  return cells.some((cell) => cell.not_ranked) && cells.every((cell) => !cell.rank);
+}
+
+const protocolsOf = (board) =>
+  Object.keys(report.protocols).filter((name) => board.lines.some((line) => line.protocol === name));
+
+// How many of the lines are of each kind, as people read it.
+function countKinds(lines) {
+  const count = (kind) => lines.filter((line) => line.kind === kind).length;
+  const counts = KINDS.filter((kind) => count(kind)).map((kind) => `${count(kind)} ${kind}`);
+  return counts.join(" · ") || "no lines";
+}
+
+// What was measured here and has the best main number under a protocol.
+function bestMeasured(board, protocol) {
+  const [metric] = board.metrics;
+  const sign = metric?.higher_is_better ? -1 : 1;
+  const known = board.lines.filter(
+    (line) =>
+      line.protocol === protocol && line.kind !== "reported" && !standsApart(line) &&
+      typeof cellOf(line, metric)?.value === "number",
+  );
+  known.sort((a, b) => compareValues(cellOf(a, metric).value, cellOf(b, metric).value, sign));
+  return known[0];
+}
+
+function drawOverview(view) {
+  view.append(
+    element("p", { class: "sub" }, `${report.boards.length} data sets · ${countKinds([...lines.values()])}`),
+    element("div", { class: "boards" }, report.boards.map(boardCard)),
+    ...crossTables(),
+  );
+}
+
+function boardCard(board) {
+  const [metric] = board.metrics;
+  const link = element("a", { href: "#/board/" + board.id }, nameOf(board.name));
+  const best = protocolsOf(board)
+    .map((protocol) => [protocol, bestMeasured(board, protocol)])
+    .filter(([, line]) => line);
+  const version = board.version ? "version " + board.version : "on no board";
+  return element(
+    "section",
+    { class: "boxed" },
+    element("h2", {}, link),
+    element("p", { class: "small" }, version),
+    element("p", { class: "small" }, board.images),
+    board.notice && element("p", { class: "notice" }, board.notice),
+    best.length ? bestTable(metric, best) : element("p", {}, "Nothing measured here yet."),
+    element("p", { class: "small counts" }, countKinds(board.lines)),
+  );
+}
+
+function bestTable(metric, best) {
+  const row = ([protocol, line]) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row", class: "protocol", title: report.protocols[protocol] }, protocol),
+      element("td", { class: "who" }, element("a", { href: addressOf(line) }, nameOf(line.name))),
+      element("td", { class: "n" }, ...valueWithInterval(cellOf(line, metric))),
+    );
+  return element(
+    "table",
+    { class: "best" },
+    element("caption", {}, "Best measured by " + metric.heading),
+    element("tbody", {}, best.map(row)),
+  );
+}
+
+function valueWithInterval(cell) {
+  const interval = cell.ci95 && element("span", { class: "ci" }, cell.ci95_text);
+  return [element("span", { class: "value" }, cell.text), interval];
+}
+
+// Tables of models on several data sets, one for each main metric that data sets share.
+
+function crossTables() {
+  const byMetric = Map.groupBy(
+    report.boards.filter((board) => board.metrics.length),
+    (board) => board.metrics[0].id,
+  );
+  return [...byMetric.values()].map(crossTable).filter((table) => table !== null);
+}
+
+// Rows are what ran under a protocol, on two of the data sets at least.
+function crossTable(boards) {
+  const rows = new Map();
+  for (const board of boards) {
+    for (const line of board.lines) {
+      const cell = cellOf(line, board.metrics[0]);
+      if (typeof cell?.value !== "number" || standsApart(line)) continue;
+      const key = JSON.stringify([line.name, line.protocol]);
+      if (!rows.has(key)) rows.set(key, { line, cells: new Map() });
+      const { cells } = rows.get(key);
+      cells.set(board.id, [...(cells.get(board.id) ?? []), line]);
+    }
+  }
+  const shared = [...rows.values()].filter(({ cells }) => cells.size > 1);
+  if (!shared.length) return null;
+  const [metric] = boards[0].metrics;
+  const used = boards.filter((board) => shared.some(({ cells }) => cells.has(board.id)));
+  const order = Object.keys(report.protocols);
+  shared.sort((a, b) => order.indexOf(a.line.protocol) - order.indexOf(b.line.protocol));
+  return element(
+    "section",
+    {},
+    element("h2", {}, `Across data sets: ${metric.id}`),
+    element("div", { class: shared.length > 20 ? "scroll tall" : "scroll" }, crossGrid(metric, used, shared)),
+  );
+}
+
+function crossGrid(metric, boards, rows) {
+  const heads = boards.map((board) =>
+    element(
+      "th",
+      { scope: "col", class: "n" },
+      element("a", { href: "#/board/" + board.id, title: board.name }, shortBoardNames.get(board.id)),
+    ),
+  );
+  const corner = ["model", "protocol"].map((name) => element("th", { scope: "col" }, name));
+  return element(
+    "table",
+    { class: "cross" },
+    element("caption", { class: "hidden" }, `${metric.heading} of models on several data sets`),
+    element("thead", {}, element("tr", {}, corner, heads)),
+    element("tbody", {}, rows.map(({ line, cells }) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, nameOf(line.name)),
+        element("td", { class: "protocol", title: report.protocols[line.protocol] }, line.protocol),
+        boards.map((board) => crossCell(board.metrics[0], cells.get(board.id) ?? [])),
+      ),
+    )),
+  );
+}
+
+// Papers may disagree on one model: all their numbers are shown.
+function crossCell(metric, found) {
+  const numbers = found.map((line) =>
+    element(
+      "a",
+      { href: addressOf(line), class: "value", title: line.source ?? line.kind },
+      cellOf(line, metric).text,
+      line.kind === "reported" ? element("span", { class: "dot reported", "aria-label": "reported" }) : null,
+    ),
+  );
+  return element("td", { class: "n" }, ...(numbers.length ? numbers : ["–"]));
+}
