@@ -50,7 +50,7 @@ def reader(tmp_path, shared_data):
             (tmp_path / "RealSR").symlink_to(shared_data("realsr"))
             weights = shared_data("weights") / "realesr-animevideov3.safetensors"
             (tmp_path / weights.name).symlink_to(weights)
-        if "leaderboards/" in block:
+        if "leaderboards/" in block or "rass-bench report" in block:
             shutil.copytree(ROOT / "leaderboards", tmp_path / "leaderboards")
         if "official-files" in block:
             write_official(tmp_path / "official-files")
@@ -138,6 +138,7 @@ def test_every_command_of_the_package_is_shown():
         "bundle",
         "leaderboard",
         "release",
+        "report",
     }
 
 
@@ -152,11 +153,11 @@ def test_the_two_commands_come_first_and_are_what_ci_runs():
 
 def test_the_installation_shown_is_the_one_that_make_does():
     assert [block.strip() for block in INSTALLING[1:]] == [
-        "pip install -c constraints.txt -e '.[models]'"
+        "pip install -c constraints.txt -e '.[models,report]'"
     ]
     makefile = (ROOT / "Makefile").read_text()
     assert "--constraints constraints.txt" in makefile
-    assert "--editable '.[models]'" in makefile
+    assert "--editable '.[models,report]'" in makefile
 
 
 @pytest.mark.parametrize("picture", re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))

@@ -49,16 +49,23 @@ def report_command(
     boards = [] if runs and not root.is_dir() else find_boards(root)
     content = gather(boards, runs or [], out)
     write_page(out, content)
-    shown = sum(len(board.pictures) for board in content.boards)
-    lines = sum(len(board.lines) for board in content.boards)
-    console.print(
-        f"{len(content.boards)} data sets, {lines} lines, {shown} images: {out}",
-        markup=False,
-        soft_wrap=True,
-        highlight=False,
+    counts = (
+        _counted(len(content.boards), "data set"),
+        _counted(sum(len(board.lines) for board in content.boards), "line"),
+        _counted(sum(len(board.pictures) for board in content.boards), "image"),
     )
+    console.print(f"{', '.join(counts)}: {out}", markup=False, soft_wrap=True, highlight=False)
     if figures is not None:
         from rass_bench.report.figures import write_figures
 
         files = write_figures(content, figures)
-        console.print(f"{len(files)} figures and tables: {figures}", markup=False, soft_wrap=True)
+        console.print(
+            f"{len(files)} figures and tables: {figures}",
+            markup=False,
+            soft_wrap=True,
+            highlight=False,
+        )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
