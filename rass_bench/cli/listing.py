@@ -63,13 +63,13 @@ def list_command(
 def _models() -> list[tuple[str, ...]]:
     from rass_bench.models.catalog import model_adapters, model_entries
 
-    rows: list[tuple[str, ...]] = [("model", "kind", "what it is", "licence", "extra")]
+    rows: list[tuple[str, ...]] = [("model", "kind", "extra", "what it is, and its licence")]
     rows += [
-        (entry.name, entry.kind, entry.title, entry.licence, entry.extra or "–")
+        (entry.name, entry.kind, entry.extra or "–", f"{entry.title}; {entry.licence}")
         for entry in model_entries()
     ]
     rows += [
-        (f"{adapter.prefix}:…", adapter.kind, adapter.title, "–", adapter.extra)
+        (f"{adapter.prefix}:…", adapter.kind, adapter.extra, adapter.title)
         for adapter in model_adapters()
     ]
     return rows
@@ -95,13 +95,14 @@ def _print_details(console: Console) -> None:
 def _datasets() -> list[tuple[str, ...]]:
     from rass_bench.data.spec import load_spec, spec_names
 
-    rows: list[tuple[str, ...]] = [("data set", "layout", "splits", "labels", "what it is")]
+    rows: list[tuple[str, ...]] = [("data set", "what it is")]
     for name in spec_names():
         spec = load_spec(name)
         splits = ", ".join(
             f"{split.name} {'?' if split.count is None else split.count}" for split in spec.splits
         )
-        rows.append((spec.key, spec.layout, splits, spec.label_space or "–", spec.title))
+        labels = spec.label_space or "no labels"
+        rows.append((spec.key, f"{spec.title} ({spec.layout}; {splits}; {labels})"))
     return rows
 
 

@@ -30,7 +30,11 @@ EXTRAS = {
         "onnxruntime",
     ),
     "iqa": ("pyiqa",),
+    "annotate": ("httpx", "psutil", "uv", "pycocotools"),
+    "hub": ("datasets", "huggingface-hub", "mlcroissant"),
+    "report": ("plotly", "matplotlib"),
 }
+"""The packages of each extra, as ``pyproject.toml`` has them."""
 
 
 @dataclass(frozen=True)
