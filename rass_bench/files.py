@@ -88,6 +88,19 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (text + "\n").encode())
 
 
+def read_text(path: Path) -> str:
+    """Read a text file, its line ends as they are.
+
+    Raises:
+        FileNotFoundError: no such file.
+        UserError: no UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"no UTF-8 text: {error}", str(path), "Save it as UTF-8.") from None
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 

@@ -15,6 +15,7 @@ from rass_bench.files import (
     canonical_json,
     inside,
     read_json,
+    read_text,
     read_yaml,
     sha256_bytes,
     write_bytes,
@@ -209,3 +210,14 @@ def test_canonical_json_does_not_depend_on_the_order_of_keys():
 def test_sha256_is_the_published_one():
     # FIPS 180-2, appendix B.1
     assert sha256_bytes(b"abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_text_is_read_with_its_line_ends(tmp_path):
+    (tmp_path / "x").write_bytes("ä\r\nb\n".encode())
+    assert read_text(tmp_path / "x") == "ä\r\nb\n"
+
+
+def test_text_of_another_encoding_is_named(tmp_path):
+    (tmp_path / "x").write_bytes("ä".encode("latin-1"))
+    with pytest.raises(UserError, match=r"no UTF-8 text.*/x\)"):
+        read_text(tmp_path / "x")

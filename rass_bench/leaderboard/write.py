@@ -14,8 +14,7 @@ from rass_bench.leaderboard.markdown import as_markdown
 from rass_bench.leaderboard.reported import REPORTED
 from rass_bench.leaderboard.table import TABLE_JSON, Table
 from rass_bench.record import RECORD_NAME
-
-SUMS = "SHA256SUMS"
+from rass_bench.sums import SUMS, sums_bytes
 
 SOURCES = (
     f"{RECORDS}/*/{RECORD_NAME}",
@@ -72,9 +71,7 @@ def generated(folder: Path) -> tuple[Table, dict[str, bytes]]:
             for path in folder.glob(pattern)
             if path.is_file()
         }
-    # Two blanks: the form that `sha256sum --check` reads.
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
-    return table, {**tables, SUMS: lines.encode()}
+    return table, {**tables, SUMS: sums_bytes(sums)}
 
 
 def _differs(path: Path, content: bytes) -> bool:

@@ -14,7 +14,7 @@ from rass_bench.release.croissant import CROISSANT_FILE, croissant_text
 from rass_bench.release.rows import choose_columns
 from rass_bench.release.shards import SHARD_BYTES, describe_shards, write_split
 from rass_bench.release.source import CARD_FILE, Source
-from rass_bench.release.sums import write_sums
+from rass_bench.release.sums import write_release_sums
 
 PACKAGES = ("datasets", "huggingface-hub", "mlcroissant")
 """What the extra `hub` brings."""
@@ -64,7 +64,7 @@ def build_release(
             release = Release(spec, columns, source.masks, manifests, shards)
             write_bytes(made / CROISSANT_FILE, croissant_text(release).encode())
             write_bytes(made / CARD_FILE, card_text(release, source.card).encode())
-            write_sums(made)
+            write_release_sums(made)
             made.rename(out)
     except OSError as error:
         raise from_os_error(error, str(out)) from None

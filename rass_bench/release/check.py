@@ -16,7 +16,7 @@ from rass_bench.release.contents import Release, read_release
 from rass_bench.release.croissant import CROISSANT_FILE, expected_description, read_description
 from rass_bench.release.loading import load_splits
 from rass_bench.release.source import CARD_FILE, Source
-from rass_bench.release.sums import Difference, check_sums
+from rass_bench.release.sums import Difference, check_release_sums
 
 
 def check_release(
@@ -40,7 +40,7 @@ def check_release(
     """
     for package in PACKAGES:
         require_package(package, "hub")
-    differences = check_sums(folder)
+    differences = check_release_sums(folder)
     try:
         release = read_release(folder)
         differences += _check_shards(release)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from rass_bench.errors import UserError, require_package
 from rass_bench.release.contents import read_release
 from rass_bench.release.shards import DATA_FOLDER
-from rass_bench.release.sums import SUMS_FILE, check_sums, read_sums
+from rass_bench.release.sums import NO_RELEASE, check_release_sums
+from rass_bench.sums import SUMS, read_sums
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -53,7 +54,7 @@ def push_release(folder: Path, repository: str, *, dry_run: bool = False) -> Pus
     require_package("huggingface-hub", "hub")
     _refuse_damaged(folder)
     _refuse_name(repository)
-    names = sorted([*read_sums(folder), SUMS_FILE])
+    names = sorted([*read_sums(folder, NO_RELEASE), SUMS])
     files = tuple((name, (folder / name).stat().st_size) for name in names)
     if dry_run:
         return Push(repository, files, None)
@@ -63,7 +64,7 @@ def push_release(folder: Path, repository: str, *, dry_run: bool = False) -> Pus
 
 
 def _refuse_damaged(folder: Path) -> None:
-    differences = check_sums(folder)
+    differences = check_release_sums(folder)
     if differences:
         more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
         raise UserError(

@@ -15,6 +15,7 @@ from rass_bench.data.spec import Layout
 from rass_bench.errors import UserError
 from rass_bench.files import sha256_file, write_bytes
 from rass_bench.models.rass.weights import load_weights, save_weights
+from rass_bench.sums import write_sums
 from rass_bench.train.loop import Precision
 from rass_bench.train.recipes import MINI, Extent
 from rass_bench.train.record import RECORD, card, read_record
@@ -100,9 +101,7 @@ def _gather(request: TrainRequest) -> None:
     beside = save_weights(load_weights(out / STAGES[-1] / WEIGHTS), path)
     records = [read_record(out / stage) for stage in STAGES]
     write_bytes(folder / "README.md", card(records, path, _command(request)).encode())
-    names = (path.name, beside.name)
-    sums = "".join(f"{sha256_file(folder / name)}  {name}\n" for name in names)
-    write_bytes(folder / "SHA256SUMS", sums.encode())
+    write_sums(folder, (path.name, beside.name))
 
 
 def _command(request: TrainRequest) -> str:

@@ -16,7 +16,7 @@ from rass_bench.degrade.preset import Preset
 from rass_bench.degrade.recipe import sample as sample_recipe
 from rass_bench.errors import from_os_error
 from rass_bench.evaluate.environment import describe_environment
-from rass_bench.files import sha256_file, write_bytes, write_json
+from rass_bench.files import write_bytes, write_json
 from rass_bench.images import read_image
 from rass_bench.labels import LabelSpace
 from rass_bench.metrics.confusion import count_classes
@@ -25,6 +25,7 @@ from rass_bench.metrics.segmentation import miou_gt_present
 from rass_bench.models.registry import Runtime
 from rass_bench.models.sizing import segment
 from rass_bench.models.transformers_segmenter import load_folder
+from rass_bench.sums import write_sums
 from rass_bench.train.half import halved
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ def save_segmenter(network: Any, space: LabelSpace, processor: dict[str, Any], o
         write_bytes(out / "model.safetensors", weights)
         write_json(out / "config.json", config)
         write_json(out / "preprocessor_config.json", processor)
-        names = ("config.json", "model.safetensors", "preprocessor_config.json")
-        sums = "".join(f"{sha256_file(out / name)}  {name}\n" for name in names)
-        write_bytes(out / "SHA256SUMS", sums.encode())
+        write_sums(out, ("config.json", "model.safetensors", "preprocessor_config.json"))
     except OSError as error:
         raise from_os_error(error, str(out)) from error
 

@@ -14,9 +14,10 @@ from rass_bench.evaluate.folder import JOURNAL, PER_IMAGE, PLAN, PREDICTIONS
 from rass_bench.evaluate.rescore import locate_data
 from rass_bench.files import sha256_bytes, sha256_file
 from rass_bench.record import RECORD_NAME
+from rass_bench.sums import SUMS, sums_bytes
 from rass_bench.verify.archive import write_archive
 from rass_bench.verify.integrity import check_integrity
-from rass_bench.verify.layout import COMMANDS, DEFINITION, MANIFEST, SUMS, sums_text
+from rass_bench.verify.layout import COMMANDS, DEFINITION, MANIFEST
 from rass_bench.verify.stored import StoredRun, read_run
 from rass_bench.verify.verify import describe
 
@@ -64,7 +65,7 @@ def write_bundle(folder: Path, out: Path, *, data_root: str | None) -> int:
         name: sha256_bytes(one) if isinstance(one, bytes) else sha256_file(one)
         for name, one in files.items()
     }
-    write_archive(out, {**files, SUMS: sums_text(hashes).encode()})
+    write_archive(out, {**files, SUMS: sums_bytes(hashes)})
     return len(files) + 1
 
 

@@ -11,7 +11,8 @@ from rass_bench.evaluate.folder import JOURNAL, PER_IMAGE, PLAN, PREDICTIONS
 from rass_bench.evaluate.protocol import PROTOCOLS
 from rass_bench.evaluate.rescore import TOLERANCE
 from rass_bench.files import inside, read_json, sha256_file
-from rass_bench.verify.layout import MANIFEST, SUMS, read_sums
+from rass_bench.sums import SUMS, check_sums
+from rass_bench.verify.layout import MANIFEST
 from rass_bench.verify.numbers import check_numbers, classes_from_table, close, from_table
 from rass_bench.verify.per_image import contradictions
 from rass_bench.verify.png_header import read_png_header
@@ -218,19 +219,10 @@ def _check_manifest(run: StoredRun) -> list[Check]:
 
 def _check_sums(folder: Path) -> list[Check]:
     """The list of hashes that a bundle brings: every file of it, and no other."""
-    path = folder / SUMS
-    if not path.is_file():
+    if not (folder / SUMS).is_file():
         return []
-    sums = read_sums(path)
-    present = {
-        one.relative_to(folder).as_posix()
-        for one in folder.rglob("*")
-        if one.is_file() and one.name not in (SUMS, VERDICT_NAME)
-    }
-    faults = [f"{name}: only on one side" for name in sorted(present ^ sums.keys())]
-    faults += [
-        f"{name}: changed since it was packed"
-        for name in sorted(present & sums.keys())
-        if sha256_file(inside(folder, name)) != sums[name]
-    ]
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    present = {name for name in files if name not in (SUMS, VERDICT_NAME)}
+    wrong = check_sums(folder, present, "Pack or fetch the bundle again.")
+    faults = [f"{name}: {problem}" for name, problem in wrong]
     return [no_faults(SUMS, "every file, unchanged", faults)]

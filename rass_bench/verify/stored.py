@@ -12,7 +12,8 @@ from rass_bench.evaluate.resolve import RunRequest
 from rass_bench.files import inside, read_json
 from rass_bench.record import RECORD_NAME, RunRecord, load_record
 from rass_bench.structure import build
-from rass_bench.verify.layout import MANIFEST, SUMS
+from rass_bench.sums import SUMS
+from rass_bench.verify.layout import MANIFEST
 from rass_bench.verify.per_image import PerImageTable, read_per_image
 
 MAX_TEXT_BYTES = 2**26

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from rass_bench.files import sha256_file
-from rass_bench.release.sums import write_sums
+from rass_bench.release.sums import write_release_sums
 
 
 def edit_rows(folder, shard, change):
@@ -19,7 +19,7 @@ def edit_rows(folder, shard, change):
     pq.write_table(type(table).from_pylist(rows, schema=table.schema), path)
     croissant = folder / "croissant.json"
     croissant.write_text(croissant.read_text().replace(before, sha256_file(path)))
-    write_sums(folder)
+    write_release_sums(folder)
 
 
 def edit_card(folder, change):
@@ -29,7 +29,7 @@ def edit_card(folder, change):
     metadata = yaml.safe_load(front)
     change(metadata)
     card.write_text(f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---\n{body}")
-    write_sums(folder)
+    write_release_sums(folder)
 
 
 def edit_croissant(folder, change):
@@ -38,4 +38,4 @@ def edit_croissant(folder, change):
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))
-    write_sums(folder)
+    write_release_sums(folder)

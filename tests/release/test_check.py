@@ -14,7 +14,7 @@ from rass_bench.files import canonical_json, sha256_bytes
 from rass_bench.release.build import build_release
 from rass_bench.release.check import check_release
 from rass_bench.release.source import open_source
-from rass_bench.release.sums import write_sums
+from rass_bench.release.sums import write_release_sums
 from tests.builders import labelled_set
 from tests.release.edits import edit_card, edit_croissant, edit_rows
 
@@ -144,7 +144,7 @@ def test_an_image_that_cannot_be_decoded_is_named(own):
     document["entries"][0]["image_sha256"] = digest
     restate(document)
     manifest.write_text(json.dumps(document))
-    write_sums(own)
+    write_release_sums(own)
     (found,) = problems(own)
     assert found.startswith("test/p0: its image cannot be decoded")
 
@@ -231,7 +231,7 @@ def test_a_croissant_file_that_describes_something_else_is_named(own, change, to
 @pytest.mark.parametrize("text", ["", "[]", "7", '{"name": 3}', "{", "null"])
 def test_a_croissant_file_that_is_something_else_is_named(own, text):
     (own / "croissant.json").write_text(text)
-    write_sums(own)
+    write_release_sums(own)
     (found,) = problems(own)
     assert found.startswith("croissant.json")
 
@@ -246,7 +246,7 @@ def test_a_checksum_file_that_leads_out_of_the_folder_is_refused(own):
 def test_a_manifest_of_another_data_set_is_named(own):
     manifest = own / "manifest-test.json"
     manifest.write_text(manifest.read_text().replace("tiny@1.0", "huge@1.0"))
-    write_sums(own)
+    write_release_sums(own)
     (found,) = problems(own)
     assert "the manifest is that of huge@1.0, split test" in found
 

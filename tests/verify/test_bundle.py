@@ -77,7 +77,7 @@ def test_a_swapped_file_of_a_bundle_is_named(bundle, tmp_path):
     folder = unpacked(bundle, tmp_path / "unpacked")
     shutil.copy(folder / "predictions/scene_0000.png", folder / "predictions/scene_0001.png")
     found = failures(verdict_on(packed_again(folder, tmp_path / "b.zip")))
-    assert "predictions/scene_0001.png: changed since it was packed" in found["SHA256SUMS"]
+    assert "predictions/scene_0001.png: the file's hash is not that of" in found["SHA256SUMS"]
     assert "scene_0001: changed since the run" in found["predictions"]
 
 
@@ -86,8 +86,8 @@ def test_a_file_more_or_less_is_named(bundle, tmp_path):
     (folder / "COMMANDS.txt").unlink()
     (folder / "extra.py").write_text("print()")
     found = failures(verdict_on(packed_again(folder, tmp_path / "b.zip")))
-    assert "COMMANDS.txt: only on one side" in found["SHA256SUMS"]
-    assert "extra.py: only on one side" in found["SHA256SUMS"]
+    assert "COMMANDS.txt: missing" in found["SHA256SUMS"]
+    assert "extra.py: not listed in SHA256SUMS" in found["SHA256SUMS"]
 
 
 def test_a_manifest_of_other_data_is_named(bundle, tmp_path):
@@ -117,10 +117,9 @@ def test_a_hostile_manifest_is_refused(bundle, tmp_path):
         verdict_on(folder)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"no hash  a.png\n", b"\n"])
-def test_malformed_sums_are_refused(bundle, tmp_path, content):
+def test_malformed_sums_are_refused(bundle, tmp_path):
     folder = unpacked(bundle, tmp_path / "unpacked")
-    (folder / "SHA256SUMS").write_bytes(content)
+    (folder / "SHA256SUMS").write_text("no hash  a.png\n")
     with pytest.raises(UserError, match="malformed SHA256SUMS"):
         verdict_on(folder)
 
