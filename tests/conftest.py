@@ -2,8 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -68,3 +70,20 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
     base = tmp_path_factory.getbasetemp()
     shared_base = base if worker_id == "master" else base.parent
     os.environ["RASS_BENCH_CACHE"] = str(shared_base / "cache")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a screen, which reaches nothing but this machine."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser import FLAGS
+
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=FLAGS)
+        yield started
+        started.close()

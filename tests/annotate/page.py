@@ -8,18 +8,6 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Locator, Page, Response, expect
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
-"""For a browser that reaches nothing but this machine."""
-
 TIMEOUT = 120_000
 """Milliseconds that the page may take for anything: other programs may keep processors busy."""
 

@@ -40,10 +40,10 @@ HOSTILE = (
 """Names that a page must show as they are."""
 
 PROTOCOLS = {
-    "dt": "DT: direct test, segment the photo as it is",
-    "r2s": "R2S: restore, then segment",
-    "ft": "FT: trained on degraded photos, then tested as it is",
-    "restore": "RESTORE: image quality",
+    "dt": "direct test: segment the photo as it is",
+    "r2s": "restore, then segment",
+    "ft": "trained on degraded photos, then tested as it is",
+    "restore": "restore, and score the image",
 }
 SEGMENTATION = (
     Metric("miou/gt-present", "miou/gt-present@1 ↑ %", True, True),
@@ -60,7 +60,6 @@ CLASSES = Classes(
     ("#787878", "#06e6e6", "#04c803", "#8c8c8c", "#0066c8", "#96053d"),
 )
 DEVICES = ("cpu (AMD EPYC, 2 cores)", "cuda (NVIDIA H200)")
-NO_CELL = Cell("–", None, None, "–", None, "", "not measured")
 
 
 def content(boards=2, models=6, images=40, *, pictures=3, reported=3, hostile=False):
@@ -160,7 +159,7 @@ def _measured(line_id, name, index, metrics, values, *, rng, hostile):
         value = main * 0.9 if metric.is_percent else float(rng.uniform(0.2, 0.7))
         cells[metric.id] = _cell(metric, value, 0.01)
     if index % 4 == 3:
-        cells[metrics[-1].id] = NO_CELL
+        del cells[metrics[-1].id]
     protocol = ("dt", "r2s", "ft")[index % 3]
     restorer = "scr@mini-0123456789ab" if protocol == "r2s" else None
     model = f"{name}@{index:012x}"
@@ -219,13 +218,10 @@ def _ranked(lines, metric):
 
 
 def _reported(line_id, name, index, metrics):
-    cells = dict.fromkeys((metric.id for metric in metrics), NO_CELL)
     value = 0.47 if metrics[0].is_percent else 24.5
-    cells[metrics[0].id] = replace(
-        _cell(metrics[0], value - index / 100),
-        rank=(index + 1, index + 1, 3),
-        rank_text=f"{index + 1}",
-    )
+    rank = index + 1
+    cell = _cell(metrics[0], value - index / 100)
+    cells = {metrics[0].id: replace(cell, rank=(rank, rank, 3), rank_text=f"{rank}")}
     return Line(
         id=line_id,
         name=name,
