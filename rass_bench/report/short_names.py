@@ -1,0 +1,70 @@
+"""Names short enough for a plot or a column, and what each of them stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rass_bench.leaderboard.safe_text import one_line
+
+ARROW = " → "
+"""Stands between a restorer and the model behind it."""
+
+LONGEST = 34
+"""Letters of the longest name of a model."""
+
+_SHORTEST_REVISION = 8
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """A short name for each name, no two alike.
+
+    A revision is left out where its model has no other here, and cut where its beginning tells it
+    from the others; a name that is still long loses its middle.
+
+    Args:
+        names: as in lines: ``model@revision`` or ``restorer@revision → model@revision``.
+    """
+    ordered = list(dict.fromkeys(names))
+    revisions: dict[str, set[str]] = {}
+    for part in (part for name in ordered for part in name.split(ARROW)):
+        model, _, revision = part.partition("@")
+        revisions.setdefault(model, set()).add(revision)
+    found: dict[str, str] = {}
+    for name in ordered:
+        short = ARROW.join(_short(part, revisions) for part in name.split(ARROW))
+        found[name] = _unlike(short, set(found.values()))
+    return found
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """The text in one line of what prints, without its middle where it is too long."""
+    text = one_line(text)
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[: longest - 1 - half]}…{text[len(text) - half :]}"
+
+
+def in_two_lines(name: str) -> str:
+    """A name as a label: what stands behind the arrow in a line of its own."""
+    return name.replace(ARROW, ARROW.rstrip() + "\n")
+
+
+def _short(part: str, revisions: dict[str, set[str]]) -> str:
+    model, _, revision = part.partition("@")
+    same_model = revisions[model]
+    if not revision or len(same_model) == 1:
+        return cut(model)
+    length = _SHORTEST_REVISION
+    while any(other[:length] == revision[:length] for other in same_model - {revision}):
+        length += 1
+    return f"{cut(model)}@{cut(revision[:length])}"
+
+
+def _unlike(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where another one has been cut to the same."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name} ({number})"
+    return found
