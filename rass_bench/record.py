@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rass_bench.errors import UserError
-from rass_bench.files import read_json, write_json
-from rass_bench.structure import build
+from rass_bench.files import write_json
+from rass_bench.structure import read_versioned
 
 RECORD_SCHEMA = 1
 RECORD_NAME = "record.json"
@@ -218,17 +218,4 @@ def load_record(folder: Path) -> RunRecord:
             str(folder),
             "Finish it with the same `rass-bench run` command and --resume.",
         )
-    document = read_json(path)
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if not isinstance(version, int) or version < 1:
-        raise UserError("the record states no schema version", str(path), "Is it a run record?")
-    if version > RECORD_SCHEMA:
-        raise UserError(
-            f"record schema {version} is newer than this program's {RECORD_SCHEMA}",
-            str(path),
-            "Update rass-bench.",
-        )
-    try:
-        return build(RunRecord, document, "the record")
-    except ValueError as error:
-        raise UserError(f"malformed record: {error}", str(path), "Restore the file.") from None
+    return read_versioned(path, RunRecord, RECORD_SCHEMA, "record", "Restore the file.")

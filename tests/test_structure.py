@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rass_bench.structure import build
+from rass_bench.errors import UserError
+from rass_bench.structure import MAX_DEPTH, build, read_versioned
 
 
 class Colour(StrEnum):
@@ -80,6 +81,8 @@ def test_what_was_written_is_read_back(part):
         ("share", "0.5", "share is '0.5', not float"),
         ("share", math.nan, "share is nan, not a finite number"),
         ("share", math.inf, "share is inf, not a finite number"),
+        ("share", 10**400, "share is 1000.*, not a finite number"),
+        ("count", -(10**400), "count is -1000.*, not a finite number"),
         ("share", False, "share is False, not float"),
         ("ready", 1, "ready is 1, not bool"),
         ("colour", "green", "'green' is not a valid Colour"),
@@ -94,6 +97,9 @@ def test_what_was_written_is_read_back(part):
         ("by_name", [], r"by_name is \[\], not a mapping"),
         ("by_name", {"x": None}, r"by_name\['x'\] is None, not a mapping"),
         ("by_name", {5: {"name": "x"}}, "a key of by_name is 5, not str"),
+        ("free", {"x": [math.inf]}, "free is inf, not a finite number"),
+        ("free", ["\ud800"], "free is .* not valid Unicode"),
+        ("free", {"\ud800": 1}, "a key of free is .* not valid Unicode"),
         ("surplus", 1, "unknown key 'surplus'"),
     ],
 )
@@ -107,7 +113,65 @@ def test_a_document_that_is_no_mapping_is_refused():
         build(Part, ["name"])
 
 
+@pytest.mark.parametrize("value", [None, "text", 1.5, [{"a": [1, True]}], {"b": {}}])
+def test_a_value_of_any_type_is_kept(value):
+    assert build(Whole, {**GOOD, "free": value}).free == value
+
+
+def nested(depth):
+    return [nested(depth - 1)] if depth else []
+
+
+def test_what_can_be_read_can_be_copied_and_written():
+    deepest = build(Whole, {**GOOD, "free": nested(MAX_DEPTH)})
+    assert dataclasses.asdict(deepest)["free"] == nested(MAX_DEPTH)
+    with pytest.raises(ValueError, match="free is nested too deeply"):
+        build(Whole, {**GOOD, "free": nested(MAX_DEPTH + 1)})
+
+
 def test_a_message_stays_short_whatever_was_found():
     with pytest.raises(ValueError, match="not int") as caught:
         build(Whole, {**GOOD, "count": ["x" * 1000] * 1000})
     assert len(str(caught.value)) < 300
+
+
+@dataclass(frozen=True)
+class Stored:
+    schema_version: int
+    name: str
+
+
+def read(folder, text):
+    (folder / "x.json").write_text(text)
+    return read_versioned(folder / "x.json", Stored, 2, "thing", "Make it again.")
+
+
+def test_files_of_this_and_earlier_versions_are_read(tmp_path):
+    for version in (1, 2):
+        stored = Stored(version, "a")
+        assert read(tmp_path, json.dumps(dataclasses.asdict(stored))) == stored
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"schema_version": 3, "newer": 1}', r"thing schema 3 is newer.* 2 .*Update rass-bench"),
+        ('{"name": "a"}', r"the thing states no schema version.*x\.json.*Make it again"),
+        ('{"schema_version": 0, "name": "a"}', "states no schema version"),
+        ('{"schema_version": true, "name": "a"}', "states no schema version"),
+        ('{"schema_version": "1", "name": "a"}', "states no schema version"),
+        ('{"schema_version": 1.0, "name": "a"}', "states no schema version"),
+        ("[1]", "states no schema version"),
+        ('{"schema_version": 1}', r"malformed thing: .*lacks the key 'name'.*Make it again"),
+        ('{"schema_version": 1, "name": "\\ud800"}', "malformed thing: name is .*Unicode"),
+        ("{", "no valid JSON"),
+    ],
+)
+def test_files_of_another_version_or_form_are_refused(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, text)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"file not found .*x\.json"):
+        read_versioned(tmp_path / "x.json", Stored, 1, "thing", "")

@@ -34,7 +34,6 @@ from rass_bench.errors import UserError
 from rass_bench.files import (
     alone_in,
     inside,
-    read_json,
     sha256_bytes,
     sha256_file,
     write_bytes,
@@ -42,7 +41,7 @@ from rass_bench.files import (
 )
 from rass_bench.images import label_png, oriented_size
 from rass_bench.labels import LabelEncoding, LabelSpace, read_label_map
-from rass_bench.structure import build
+from rass_bench.structure import read_versioned
 
 IMPORTS_SCHEMA = 1
 
@@ -177,14 +176,8 @@ def load_imports(folder: Path) -> tuple[ImportedMask, ...]:
     path = imports_path(folder)
     if not path.is_file():
         return ()
-    try:
-        stored = build(_Stored, read_json(path), "the file")
-    except ValueError as error:
-        raise UserError(
-            f"malformed: {error}", str(path), "Remove it and import the masks again."
-        ) from None
-    if stored.schema_version > IMPORTS_SCHEMA:
-        raise UserError("written by a newer version", str(path), "Update rass-bench.")
+    do = "Remove it and import the masks again."
+    stored = read_versioned(path, _Stored, IMPORTS_SCHEMA, "file of imported masks", do)
     return stored.masks
 
 

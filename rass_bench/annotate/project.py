@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rass_bench.annotate.labeling_config import config_fingerprint
 from rass_bench.errors import UserError
-from rass_bench.files import read_json, write_bytes, write_json
-from rass_bench.structure import build
+from rass_bench.files import write_bytes, write_json
+from rass_bench.structure import read_versioned
 
 TASKS_SCHEMA = 1
 
@@ -84,13 +84,7 @@ def load_project(folder: Path) -> Project:
             str(folder),
             "Push photos first: rass-bench annotate push.",
         )
-    try:
-        project = build(Project, read_json(path), "the file")
-    except ValueError as error:
-        raise UserError(f"malformed: {error}", str(path), "Restore it from a backup.") from None
-    if project.schema_version > TASKS_SCHEMA:
-        raise UserError("written by a newer version", str(path), "Update rass-bench.")
-    return project
+    return read_versioned(path, Project, TASKS_SCHEMA, "file of tasks", "Restore it from a backup.")
 
 
 def save_project(folder: Path, project: Project) -> None:

@@ -18,12 +18,11 @@ from rass_bench.files import (
     canonical_json,
     inside,
     parse_json,
-    read_json,
     sha256_bytes,
     write_bytes,
     write_json,
 )
-from rass_bench.structure import build
+from rass_bench.structure import read_versioned
 
 PULL_SCHEMA = 1
 
@@ -101,15 +100,8 @@ def load_state(folder: Path) -> PullState | None:
     path = state_path(folder)
     if not path.is_file():
         return None
-    try:
-        state = build(PullState, read_json(path), "the file")
-    except ValueError as error:
-        raise UserError(
-            f"malformed: {error}", str(path), "Remove it and pull again; raw files are kept."
-        ) from None
-    if state.schema_version > PULL_SCHEMA:
-        raise UserError("written by a newer version", str(path), "Update rass-bench.")
-    return state
+    do = "Remove it and pull again; raw files are kept."
+    return read_versioned(path, PullState, PULL_SCHEMA, "file of what was pulled", do)
 
 
 def save_state(folder: Path, state: PullState) -> None:

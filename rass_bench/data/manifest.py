@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rass_bench.errors import UserError
-from rass_bench.files import canonical_json, inside, read_json, sha256_bytes, write_json
-from rass_bench.structure import build
+from rass_bench.files import canonical_json, inside, sha256_bytes, write_json
+from rass_bench.structure import read_versioned
 
 MANIFEST_SCHEMA = 1
 
@@ -101,18 +101,7 @@ def load_manifest(path: Path) -> Manifest:
     Raises:
         UserError: malformed, of a newer schema, hostile paths, or edited by hand.
     """
-    document = read_json(path)
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if isinstance(version, int) and version > MANIFEST_SCHEMA:
-        raise UserError(
-            f"manifest schema {version} is newer than this program's {MANIFEST_SCHEMA}",
-            str(path),
-            "Update rass-bench.",
-        )
-    try:
-        stored = build(_Stored, document, "the manifest")
-    except ValueError as error:
-        raise UserError(f"malformed manifest: {error}", str(path), "Make it again.") from None
+    stored = read_versioned(path, _Stored, MANIFEST_SCHEMA, "manifest", "Make it again.")
     manifest = Manifest(stored.dataset, stored.split, stored.entries)
     for entry in manifest.entries:
         for relative in (entry.image, entry.label, entry.reference):

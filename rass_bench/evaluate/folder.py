@@ -28,6 +28,8 @@ PLAN, JOURNAL, PREDICTIONS, PER_IMAGE = (
     "per_image.parquet",
 )
 
+PREDICTIONS_SCHEMA = 1
+
 
 @dataclass(frozen=True)
 class Done:
@@ -137,7 +139,8 @@ class RunFolder:
             key: {"file": f"predictions/{key}.png", "sha256": done[key].sha256}
             for key in sorted(done)
         }
-        write_json(self.path / PREDICTIONS, {"schema_version": 1, "kind": kind, "files": files})
+        document = {"schema_version": PREDICTIONS_SCHEMA, "kind": kind, "files": files}
+        write_json(self.path / PREDICTIONS, document)
 
     def load_index(self) -> dict[str, str]:
         """The predictions' SHA-256 by sample id, checked against the files.

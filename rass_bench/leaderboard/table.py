@@ -8,11 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from rass_bench.errors import UserError
-from rass_bench.files import read_json
 from rass_bench.leaderboard.key import RowKey
 from rass_bench.leaderboard.ranking import Rank
-from rass_bench.structure import build
+from rass_bench.structure import read_versioned
 
 TABLE_SCHEMA = 1
 TABLE_JSON = "table.json"
@@ -155,17 +153,4 @@ def load_table(path: Path) -> Table:
         UserError: missing, malformed, or written by a newer version of this package.
     """
     file = path / TABLE_JSON if path.is_dir() else path
-    document = read_json(file)
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if not isinstance(version, int) or version < 1:
-        raise UserError("the table states no schema version", str(file), "Is it a table.json?")
-    if version > TABLE_SCHEMA:
-        raise UserError(
-            f"table schema {version} is newer than this program's {TABLE_SCHEMA}",
-            str(file),
-            "Update rass-bench.",
-        )
-    try:
-        return build(Table, document, "the table")
-    except ValueError as error:
-        raise UserError(f"malformed table: {error}", str(file), "Build it again.") from None
+    return read_versioned(file, Table, TABLE_SCHEMA, "table", "Build it again.")

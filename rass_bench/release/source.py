@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rass_bench.annotate.provenance import PROVENANCE_FILE, MaskProvenance, Provenance
+from rass_bench.annotate.provenance import (
+    PROVENANCE_FILE,
+    PROVENANCE_SCHEMA,
+    MaskProvenance,
+    Provenance,
+)
 from rass_bench.data.dataset import Dataset, open_dataset
 from rass_bench.data.spec import DatasetSpec, definition_file, load_spec
 from rass_bench.errors import UserError
-from rass_bench.files import read_json
-from rass_bench.structure import build
+from rass_bench.structure import read_versioned
 
 CARD_FILE = "README.md"
 
@@ -88,14 +92,10 @@ def read_masks(path: Path, spec: DatasetSpec) -> dict[str, MaskProvenance]:
     """Where each mask of an annotated data set comes from, by sample id.
 
     Raises:
-        UserError: no provenance, or that of another data set.
+        UserError: no provenance, of a newer schema, or that of another data set.
     """
-    try:
-        provenance = build(Provenance, read_json(path), "the provenance")
-    except ValueError as error:
-        raise UserError(
-            f"malformed provenance: {error}", str(path), "Build the data set again."
-        ) from None
+    do = "Build the data set again."
+    provenance = read_versioned(path, Provenance, PROVENANCE_SCHEMA, "provenance", do)
     if provenance.dataset != spec.key:
         raise UserError(
             f"the provenance is that of {provenance.dataset}, not of {spec.key}",

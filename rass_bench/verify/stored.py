@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rass_bench.errors import UserError
-from rass_bench.evaluate.folder import JOURNAL, PER_IMAGE, PLAN, PREDICTIONS, Done, RunFolder
+from rass_bench.evaluate.folder import (
+    JOURNAL,
+    PER_IMAGE,
+    PLAN,
+    PREDICTIONS,
+    PREDICTIONS_SCHEMA,
+    Done,
+    RunFolder,
+)
 from rass_bench.evaluate.rescore import recorded_request
 from rass_bench.evaluate.resolve import RunRequest
-from rass_bench.files import inside, read_json
+from rass_bench.files import inside
 from rass_bench.record import RECORD_NAME, RunRecord, load_record
-from rass_bench.structure import build
+from rass_bench.structure import read_versioned
 from rass_bench.sums import SUMS
 from rass_bench.verify.layout import MANIFEST
 from rass_bench.verify.per_image import PerImageTable, read_per_image
@@ -115,12 +123,7 @@ def _read_index(folder: Path) -> Index | None:
     path = folder / PREDICTIONS
     if not path.is_file():
         return None
-    try:
-        return build(Index, read_json(path), PREDICTIONS)
-    except ValueError as error:
-        raise UserError(
-            f"malformed {PREDICTIONS}: {error}", str(folder), "Restore the file."
-        ) from None
+    return read_versioned(path, Index, PREDICTIONS_SCHEMA, PREDICTIONS, "Restore the file.")
 
 
 def _read_table(folder: Path, record: RunRecord) -> tuple[PerImageTable | None, str]:

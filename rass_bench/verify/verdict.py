@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rass_bench.errors import UserError
-from rass_bench.files import read_json, write_json
+from rass_bench.files import write_json
 from rass_bench.record import Environment
-from rass_bench.structure import build
+from rass_bench.structure import read_versioned
 
 VERDICT_SCHEMA = 1
 VERDICT_NAME = "verdict.json"
@@ -129,18 +129,7 @@ def load_verdict(path: Path) -> Verdict:
         UserError: missing, malformed, written by a newer version of this package, or with an
             answer that its checks do not give.
     """
-    document = read_json(path)
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if isinstance(version, int) and version > VERDICT_SCHEMA:
-        raise UserError(
-            f"verdict schema {version} is newer than this program's {VERDICT_SCHEMA}",
-            str(path),
-            "Update rass-bench.",
-        )
-    try:
-        verdict = build(Verdict, document, "the verdict")
-    except ValueError as error:
-        raise UserError(f"malformed verdict: {error}", str(path), "Verify the run again.") from None
+    verdict = read_versioned(path, Verdict, VERDICT_SCHEMA, "verdict", "Verify the run again.")
     if verdict.holds != all_hold(verdict.checks):
         raise UserError(
             f"the verdict says holds = {verdict.holds}, its checks say otherwise",

@@ -515,10 +515,10 @@ def test_a_missing_mask_is_named(project, images, masks):
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("[]", "malformed"),
+        ("[]", "states no schema version"),
         ('{"schema_version": 1, "masks": [{}]}', "malformed.*lacks the key 'sample'"),
         ('{"schema_version": 1, "masks": [], "more": 1}', "unknown key 'more'"),
-        ('{"schema_version": 2, "masks": []}', "written by a newer version"),
+        ('{"schema_version": 2, "masks": []}', "schema 2 is newer"),
         ("{", "no valid JSON"),
     ],
 )

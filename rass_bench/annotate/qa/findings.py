@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from rass_bench.errors import UserError
-from rass_bench.files import read_json, write_json
-from rass_bench.structure import build
+from rass_bench.files import write_json
+from rass_bench.structure import read_versioned
 
 SCHEMA = 1
 
@@ -104,15 +103,6 @@ def load_verdicts(path: Path) -> tuple[Verdict, ...]:
     Raises:
         UserError: no such file, malformed, or of a newer schema.
     """
-    document = read_json(path)
-    try:
-        stored = build(_Stored, document, "the file")
-    except ValueError as error:
-        raise UserError(
-            f"no verdicts: {error}", str(path), "Make them again with `rass-bench annotate qa`."
-        ) from None
-    if stored.schema_version > SCHEMA:
-        raise UserError(
-            f"verdicts of schema {stored.schema_version}", str(path), "Update rass-bench."
-        )
+    do = "Make them again with `rass-bench annotate qa`."
+    stored = read_versioned(path, _Stored, SCHEMA, "file of verdicts", do)
     return stored.verdicts
