@@ -20,8 +20,8 @@ from rass_bench.errors import UserError
 from rass_bench.files import sha256_file
 from rass_bench.leaderboard.changelog import Entry, read_changelog
 from rass_bench.leaderboard.reported import ReportedNumber, read_reported
-from rass_bench.leaderboard.verdicts import Verdict, read_verdict
 from rass_bench.record import RECORD_NAME, RunRecord, load_record
+from rass_bench.verify.verdict import Verdict, load_verdict
 
 RECORDS, VERDICTS = "records", "verdicts"
 
@@ -135,7 +135,7 @@ def _measurement(path: Path, folder: Path) -> Measurement:
         )
     digest = sha256_file(path / RECORD_NAME)
     verdict_file = folder / VERDICTS / f"{path.name}.json"
-    verdict = read_verdict(verdict_file) if verdict_file.is_file() else None
+    verdict = load_verdict(verdict_file) if verdict_file.is_file() else None
     return Measurement(path.name, path, load_record(path), digest, verdict)
 
 

@@ -130,7 +130,7 @@ def load_verdict(path: Path) -> Verdict:
             answer that its checks do not give.
     """
     verdict = read_versioned(path, Verdict, VERDICT_SCHEMA, "verdict", "Verify the run again.")
-    if verdict.holds != all_hold(verdict.checks):
+    if not verdict.checks or verdict.holds != all_hold(verdict.checks):
         raise UserError(
             f"the verdict says holds = {verdict.holds}, its checks say otherwise",
             str(path),

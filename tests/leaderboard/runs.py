@@ -1,7 +1,6 @@
 """Real runs of tiny models on tiny photos, and boards made of them."""
 
 import dataclasses
-import json
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rass_bench.leaderboard.board import load_board
 from rass_bench.leaderboard.build import build_table
 from rass_bench.leaderboard.reported import COLUMNS
 from rass_bench.record import load_record
+from rass_bench.verify.verdict import VERDICT_SCHEMA, Check, Level, Verdict
 from tests.builders import labelled_set
 
 MIOU = "miou/gt-present"
@@ -112,17 +112,21 @@ def metrics(run_folder: Path, **changes: object):
 
 
 def put_verdict(record: Path, *, holds: bool = True, level: str = "rescore", sha256=None) -> None:
-    """Write a verdict on a board's record, with a key that a board does not know."""
-    folder = record.parents[1] / "verdicts"
-    folder.mkdir(exist_ok=True)
-    document = {
-        "schema_version": 1,
-        "holds": holds,
-        "level": level,
-        "record_sha256": sha256 or sha256_file(record / "record.json"),
-        "checks": [{"name": "something else"}],
-    }
-    (folder / f"{record.name}.json").write_text(json.dumps(document))
+    """Write a verdict on a board's record."""
+    verdict = Verdict(
+        schema_version=VERDICT_SCHEMA,
+        holds=holds,
+        level=Level(level),
+        run="a run",
+        record_sha256=sha256 or sha256_file(record / "record.json"),
+        checks=(Check("something", holds, "a number", "a number"),),
+        differences=(),
+        seed=None,
+        samples=(),
+        finished="2026-01-31T12:00:00+00:00",
+        environment=load_record(record).environment,
+    )
+    verdict.save(record.parents[1] / f"verdicts/{record.name}.json")
 
 
 def put_reported(board: Path, *numbers: dict[str, str]) -> None:

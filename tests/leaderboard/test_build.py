@@ -170,6 +170,15 @@ def test_a_verdict_on_an_earlier_record_stands_behind_nothing(board):
     assert "its check was of an earlier record" in rows(board)["good"].note
 
 
+def test_a_verdict_that_was_edited_is_refused(board):
+    record = board / "records/good"
+    put_verdict(record, holds=False)
+    path = board / "verdicts/good.json"
+    path.write_text(path.read_text().replace('"holds": false', '"holds": true', 1))
+    with pytest.raises(UserError, match=r"its checks say otherwise .*good\.json"):
+        load_board(board)
+
+
 def test_a_verdict_on_no_record_is_a_mistake(board):
     put_verdict(board / "records/good")
     (board / "verdicts/good.json").rename(board / "verdicts/best.json")

@@ -21,6 +21,7 @@ def test_a_verdict_is_read_as_it_was_written(segmented, tmp_path):
     ("change", "words"),
     [
         ({"holds": True}, "says holds = True, its checks say otherwise"),
+        ({"checks": [], "holds": True}, "says holds = True, its checks say otherwise"),
         ({"schema_version": 2}, "schema 2 is newer"),
         ({"level": "guess"}, "malformed verdict"),
         ({"checks": "all"}, "malformed verdict"),
