@@ -3,8 +3,8 @@
 const drawPlots = (() => {
   const {
     axis, cut, describeLine, endLabels, faded, forgetGone, graph, hover, intervals,
-    legend, logAxis, markedStroke, markers, marksOf, pointTrace, protocolName, range, redraw,
-    shortNames, shown, stroke, symbolOf, widest, withInterval, written,
+    legend, logAxis, markedStroke, markers, pointTrace, protocolName, range, redraw,
+    shortNames, shown, signsOf, stroke, symbolOf, widest, withInterval, written,
   } = plotting;
 
   const COSTS = {
@@ -86,7 +86,7 @@ const drawPlots = (() => {
         leftOut(known.filter((line) => !isRanked(line, metric)), metric),
       ],
       legend: legend(
-        ...marksOf(drawn),
+        ...signsOf(drawn),
         ...fronts.map((front, place) => [
           stroke(FRONT_DASHES[place % FRONT_DASHES.length]), `front: ${cut(front.group, 60)}`,
         ]),
@@ -429,7 +429,7 @@ const drawPlots = (() => {
         `${higherOrLower(metric)} is better; each line is one model: as it is, behind a restorer, ` +
         "and trained on degraded photos.",
       notes: [],
-      legend: legend(...marksOf(drawn)),
+      legend: legend(...signsOf(drawn)),
       body: graph(`${metric.heading} of ${board.slopes.length} models by protocol`, 340, (width) =>
         slopePlot(board, width),
       ),
@@ -518,7 +518,7 @@ const drawPlots = (() => {
         "Further right is closer to the clean photo, higher looks better to a learned judge; no " +
         "restorer has all of both.",
       notes: [leftOut(unranked(distortion), distortion), leftOut(unranked(perception), perception)],
-      legend: legend(...marksOf(drawn)),
+      legend: legend(...signsOf(drawn)),
       body: graph(`${perception.heading} against ${distortion.heading}`, 360, (width) =>
         perceptionPlot({ drawn, distortion, perception, names }, width),
       ),

@@ -1,4 +1,4 @@
-// What the plots share: words, marks, axes, labels beside points, graphs that follow the page.
+// What the plots share: words, signs, axes, labels beside points, graphs that follow the page.
 
 const plotting = (() => {
   // Colour and shape say the protocol, the filling says the kind.
@@ -63,7 +63,7 @@ const plotting = (() => {
   const shown = (metric, value) => (metric.is_percent ? 100 * value : value);
   const written = (metric, value) =>
     metric.is_percent ? (100 * value).toFixed(2) : String(Number(value.toPrecision(4)));
-  const protocolName = (protocol) => (report.protocols[protocol] ?? protocol).split(":")[0];
+  const protocolName = (protocol) => protocol.toUpperCase();
   const withInterval = (cell) =>
     cell.ci95 ? `${cell.text} (95 % interval ${cell.ci95_text})` : cell.text;
 
@@ -89,7 +89,7 @@ const plotting = (() => {
     );
   }
 
-  // Marks and legends
+  // Signs and legends
 
   const faded = (colour, alpha) =>
     colour + Math.round(255 * alpha).toString(16).padStart(2, "0");
@@ -122,10 +122,10 @@ const plotting = (() => {
     return svg;
   }
 
-  const mark = (protocol, kind) =>
-    drawing(14, { d: PATHS[protocol], class: `mark ${kind}`, style: `--mark: var(--${protocol})` });
-  const plainMark = (kind) =>
-    drawing(14, { d: PATHS.dt, class: `mark ${kind}`, style: "--mark: var(--faint)" });
+  const sign = (protocol, kind) =>
+    drawing(14, { d: PATHS[protocol], class: `sign ${kind}`, style: `--mark: var(--${protocol})` });
+  const plainSign = (kind) =>
+    drawing(14, { d: PATHS.dt, class: `sign ${kind}`, style: "--mark: var(--faint)" });
   const dashed = (dash) => ({ d: "M1 7H33", class: "stroke", "stroke-dasharray": STROKES[dash] });
   const stroke = (dash) => drawing(34, { ...dashed(dash), style: "--mark: var(--faint)" });
   const markedStroke = (protocol, { variable, dash }) =>
@@ -134,7 +134,7 @@ const plotting = (() => {
       { ...dashed(dash), style: `--mark: var(${variable})` },
       {
         d: PATHS[protocol],
-        class: "mark measured",
+        class: "sign measured",
         style: `--mark: var(${variable})`,
         transform: "translate(11.5 1.5) scale(0.8)",
       },
@@ -144,18 +144,21 @@ const plotting = (() => {
     const rows = entries.map(([sign, text]) =>
       element("li", {}, sign, element("bdi", {}, text)),
     );
-    return element("ul", { class: "marks" }, ...rows);
+    return element("ul", { class: "signs" }, ...rows);
   }
 
   // The entries of a legend for the protocols and kinds of some lines.
-  function marksOf(drawn) {
+  function signsOf(drawn) {
     const protocols = Object.keys(report.protocols).filter((protocol) =>
       drawn.some((line) => line.protocol === protocol),
     );
     const kinds = Object.keys(KINDS).filter((kind) => drawn.some((line) => line.kind === kind));
     return [
-      ...protocols.map((protocol) => [mark(protocol, "measured"), report.protocols[protocol]]),
-      ...kinds.map((kind) => [plainMark(kind), KINDS[kind]]),
+      ...protocols.map((protocol) => [
+        sign(protocol, "measured"),
+        [element("b", {}, protocolName(protocol)), ` ${report.protocols[protocol]}`],
+      ]),
+      ...kinds.map((kind) => [plainSign(kind), KINDS[kind]]),
     ];
   }
 
@@ -413,7 +416,7 @@ const plotting = (() => {
 
   return {
     axis, cut, describeLine, endLabels, faded, forgetGone, graph, hover, intervals,
-    legend, logAxis, markedStroke, markers, marksOf, pointTrace, protocolName, range, redraw,
-    shortNames, shown, stroke, symbolOf, widest, withInterval, written,
+    legend, logAxis, markedStroke, markers, pointTrace, protocolName, range, redraw,
+    shortNames, shown, signsOf, stroke, symbolOf, widest, withInterval, written,
   };
 })();
