@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
 from rass_bench.errors import UserError
-from rass_bench.files import write_bytes
+from rass_bench.files import read_text, write_bytes
 
 CHANGELOG = "CHANGELOG.md"
 
-_HEADING = re.compile(r"^## (\d+)\.(\d+)\.(\d+) - (\d{4}-\d{2}-\d{2})$")
+_HEADING = re.compile(r"## (\d{1,9})\.(\d{1,9})\.(\d{1,9}) - (\d{4}-\d{2}-\d{2})", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -62,7 +63,7 @@ def read_changelog(folder: Path) -> tuple[Entry, ...]:
             "Write one, such as:  ## 1.0.0 - 2026-01-31  and below it  - What is in it.",
         )
     entries: list[Entry] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.startswith("## "):
             entries.append(_begin(line, f"{path}:{number}"))
         elif entries and line.startswith("- "):
@@ -77,7 +78,7 @@ def read_changelog(folder: Path) -> tuple[Entry, ...]:
 def prepend_entry(folder: Path, entry: Entry) -> None:
     """Put a new entry on top, making the file where there is none."""
     path = folder / CHANGELOG
-    text = path.read_text("utf-8") if path.is_file() else f"# Changes of {folder.name}\n"
+    text = read_text(path) if path.is_file() else f"# Changes of {folder.name}\n"
     head, heading, rest = text.partition("\n## ")
     changes = "".join(f"- {one}\n" for one in entry.changes)
     newest = f"## {entry.version} - {entry.date}\n\n{changes}"
@@ -85,12 +86,19 @@ def prepend_entry(folder: Path, entry: Entry) -> None:
 
 
 def _begin(line: str, where: str) -> Entry:
-    match = _HEADING.match(line)
-    if match is None:
+    match = _HEADING.fullmatch(line)
+    if match is None or not _is_date(match[4]):
         raise UserError(
-            f"{line!r} is no version and date", where, "Write it as:  ## 1.0.0 - 2026-01-31"
+            f"{line[:80]!r} is no version and date", where, "Write it as:  ## 1.0.0 - 2026-01-31"
         )
     return Entry(Version(int(match[1]), int(match[2]), int(match[3])), match[4], ())
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _with(entry: Entry, changes: tuple[str, ...]) -> Entry:

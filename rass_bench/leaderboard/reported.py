@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import math
+import re
 from dataclasses import dataclass, fields
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from rass_bench.errors import UserError, suggest
 from rass_bench.evaluate.protocol import PROTOCOLS
-from rass_bench.metrics.catalog import get_metric
+from rass_bench.files import read_text
+from rass_bench.metrics.catalog import all_metrics, get_metric
 
 REPORTED = "reported.csv"
 
@@ -87,6 +88,9 @@ class ReportedNumber:
 COLUMNS = tuple(field.name for field in fields(ReportedNumber))
 
 _NUMBERS = ("fps", "parameters_millions", "trainable_millions")
+_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12})?", re.ASCII)
+"""As papers print one: neither NaN nor an exponent, and small enough to be computed with."""
+
 _REQUIRED = ("method", "protocol", "metric", "printed", "source", "column", "source_kind")
 
 
@@ -101,7 +105,7 @@ def read_reported(folder: Path) -> tuple[ReportedNumber, ...]:
     if not path.is_file():
         return ()
     # Not read as lines: a quoted cell may hold a line end.
-    reader = csv.reader(io.StringIO(path.read_text("utf-8"), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         header, *lines = list(reader)
     except (csv.Error, ValueError) as error:
@@ -136,19 +140,19 @@ def _read(cells: list[str], where: str) -> ReportedNumber:
         raise UserError(
             f"unknown protocol {number.protocol!r}", where, suggest(number.protocol, PROTOCOLS)
         )
-    if number.metric not in NOT_IMPLEMENTED:
-        get_metric(number.metric)
+    metrics = {*NOT_IMPLEMENTED, *(metric.info.id for metric in all_metrics())}
+    if number.metric not in metrics:
+        raise UserError(f"unknown metric {number.metric!r}", where, suggest(number.metric, metrics))
     if number.unit not in ("", "%"):
         raise UserError(f"unknown unit {number.unit!r}", where, "Leave it empty, or write %.")
     for name in ("printed", *_NUMBERS):
         text = getattr(number, name)
-        if text and not _is_number(text):
-            raise UserError(f"the cell {name!r} is {text!r}, no number", where, "Correct it.")
+        if text and not _NUMBER.fullmatch(text):
+            raise UserError(
+                f"the cell {name!r} is {text[:80]!r}, no number",
+                where,
+                "Write digits, with a point where it has one.",
+            )
+        if name in _NUMBERS and text.startswith("-"):
+            raise UserError(f"the cell {name!r} is {text}", where, "It cannot be below 0.")
     return number
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(Decimal(text)))
-    except (InvalidOperation, OverflowError):
-        return False

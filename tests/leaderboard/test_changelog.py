@@ -56,14 +56,23 @@ def test_the_first_entry_makes_the_file(tmp_path):
         ("", "names no version"),
         ("## 1.0 - 2026-01-31\n- A\n", "is no version and date"),
         ("## 1.0.0\n- A\n", "is no version and date"),
+        ("## 1.0.0 - 2026-02-30\n- A\n", "is no version and date"),
+        (f"## 1.{'9' * 5000}.0 - 2026-01-31\n- A\n", "is no version and date"),
         ("## 1.0.0 - 2026-01-31\n", "says not what changed"),
         ("## 1.0.0 - 2026-01-31\n- A\n## 1.0.0 - 2026-01-30\n- B\n", "stands above 1.0.0"),
         ("## 1.9.0 - 2026-01-31\n- A\n## 1.10.0 - 2026-01-30\n- B\n", "1.9.0 stands above 1.10.0"),
     ],
 )
 def test_a_changelog_without_sense_is_refused(tmp_path, text, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as caught:
         read_changelog(write(tmp_path, text))
+    assert len(str(caught.value)) < 500
+
+
+def test_a_changelog_of_another_encoding_is_refused(tmp_path):
+    (tmp_path / "CHANGELOG.md").write_text("## 1.0.0 - 2026-01-31\n- Bägun.\n", "latin-1")
+    with pytest.raises(UserError, match="no UTF-8 text"):
+        read_changelog(tmp_path)
 
 
 def test_a_board_has_a_changelog_of_its_major_version(tmp_path):

@@ -190,6 +190,15 @@ def test_steps_tell_methods_of_one_name_apart(tmp_path):
         ({"printed": "n/a"}, "the cell 'printed' is 'n/a', no number"),
         ({"printed": "nan"}, "the cell 'printed' is 'nan', no number"),
         ({"printed": "1e999999999"}, "the cell 'printed' is '1e999999999', no number"),
+        ({"printed": "sNaN"}, "the cell 'printed' is 'sNaN', no number"),
+        ({"printed": "-Infinity"}, "the cell 'printed' is '-Infinity', no number"),
+        ({"printed": "=1+1"}, "the cell 'printed' is '=1+1', no number"),
+        ({"printed": "1_000"}, "the cell 'printed' is '1_000', no number"),
+        ({"printed": "٣"}, "the cell 'printed' is '٣', no number"),
+        ({"printed": "9" * 400}, "the cell 'printed' is '9999"),
+        ({"parameters_millions": "1e305"}, "the cell 'parameters_millions' is '1e305', no number"),
+        ({"trainable_millions": "-1"}, "the cell 'trainable_millions' is -1"),
+        ({"fps": "-0.5"}, "the cell 'fps' is -0.5"),
         ({"fps": "fast"}, "the cell 'fps' is 'fast', no number"),
         ({"metric": "miou"}, "unknown metric 'miou'"),
         ({"protocol": "rts"}, "unknown protocol 'rts'"),
@@ -199,8 +208,9 @@ def test_steps_tell_methods_of_one_name_apart(tmp_path):
 def test_a_number_without_source_or_sense_is_refused(tmp_path, number, message):
     board = make_board(tmp_path)
     put_reported(board, {}, number)
-    with pytest.raises(UserError, match=re.escape(message)):
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
         read_reported(board)
+    assert caught.value.where == f"{board / 'reported.csv'}:3"
 
 
 def test_a_number_given_twice_is_refused(tmp_path):
@@ -215,4 +225,14 @@ def test_a_file_of_another_form_is_refused(tmp_path, text):
     board = make_board(tmp_path)
     (board / "reported.csv").write_text(text)
     with pytest.raises(UserError):
+        read_reported(board)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8-sig"])
+def test_a_file_of_another_encoding_is_refused(tmp_path, encoding):
+    board = make_board(tmp_path)
+    put_reported(board, {"method": "Größe"})
+    path = board / "reported.csv"
+    path.write_text(path.read_text("utf-8"), encoding)
+    with pytest.raises(UserError, match=r"no UTF-8 text|the columns are"):
         read_reported(board)
