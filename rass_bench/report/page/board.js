@@ -29,11 +29,11 @@ function confirmationSection(board) {
     element(
       "tr",
       {},
-      element("th", { scope: "row", class: "c-name" }, nameOf(one.reported)),
-      element("td", { class: "c-name" }, nameOf(one.measured)),
+      element("th", { scope: "row", class: "c-name" }, wordsOf(nameOf(one.reported))),
+      element("td", { class: "c-name" }, wordsOf(nameOf(one.measured))),
       element("td", {}, one.metric),
       [one.reported_text, one.measured_text, one.difference_text].map((text) => element("td", { class: "n" }, text)),
-      element("td", { class: "c-note" }, one.tolerance_text || "–"),
+      element("td", {}, wordsOf(one.tolerance_text || "–")),
       element("td", {}, answer(one.within)),
     ),
   );

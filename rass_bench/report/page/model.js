@@ -12,7 +12,9 @@ function drawModel(board, line, view) {
   );
   if (title) view.append(element("p", { class: "lead" }, title));
   if (line.note) view.append(element("p", { class: "notice" }, line.note));
-  view.append(element("div", { class: "grid" }, numbersSection(board, line), factsSection(line)));
+  const left = element("div", { class: "stack" }, numbersSection(board, line));
+  if (details?.command) left.append(commandSection(details.command));
+  view.append(element("div", { class: "grid" }, left, factsSection(line)));
   const grid = element("div", { class: "grid" });
   if (board.classes && details?.per_class.some((iou) => iou !== null)) view.append(classesSection(board, details.per_class));
   view.append(grid);
@@ -21,7 +23,6 @@ function drawModel(board, line, view) {
       grid.append(...imageSections(board, scores.get(line.id)));
     });
   }
-  if (details?.command) view.append(commandSection(details.command));
   const others = [...lines.values()].filter((other) => other.model === line.model && other !== line);
   if (others.length) view.append(othersSection(others));
 }
@@ -32,7 +33,7 @@ function boxed(id, title, ...children) {
 
 function numbersSection(board, line) {
   const rankOf = (cell) => {
-    if (!cell.rank) return cell.not_ranked ? "not ranked: " + cell.not_ranked : "–";
+    if (!cell.rank) return cell.not_ranked ? wordsOf("not ranked: " + cell.not_ranked) : "–";
     const [first, last, count] = cell.rank;
     return `${first === last ? first : `${first}–${last}`} of ${count}`;
   };
@@ -44,12 +45,11 @@ function numbersSection(board, line) {
         "tr",
         {},
         element("th", { scope: "row" }, metric.heading),
-        element("td", { class: "n" }, element("strong", {}, cell.text)),
-        element("td", { class: "n" }, cell.ci95 ? cell.ci95_text : "–"),
+        element("td", { class: "n" }, ...valueWithInterval(cell)),
         element("td", { class: "rank" }, rankOf(cell)),
       );
     });
-  const heads = [["metric", ""], ["value", "n"], ["95 % interval", "n"], ["rank", ""]];
+  const heads = [["metric", ""], ["value, 95 % interval", "n"], ["rank", ""]];
   return boxed(
     "h-numbers",
     "Numbers",
@@ -216,11 +216,11 @@ function othersSection(others) {
     return element(
       "tr",
       {},
-      element("th", { scope: "row", class: "c-name" }, element("a", { href: addressOf(line) }, nameOf(line.name))),
-      element("td", {}, element("a", { href: "#/board/" + board.id }, nameOf(board.name))),
+      element("th", { scope: "row", class: "c-name" }, wordsOf(element("a", { href: addressOf(line) }, nameOf(line.name)))),
+      element("td", {}, wordsOf(element("a", { href: "#/board/" + board.id }, nameOf(board.name)))),
       element("td", { class: "protocol" }, line.protocol),
       element("td", {}, kindOf(line.kind)),
-      element("td", { class: "n" }, ...(cell ? valueWithInterval(cell) : ["–"])),
+      element("td", { class: "n" }, ...markedValue(cell)),
       element("td", {}, metric?.heading ?? "–"),
     );
   });

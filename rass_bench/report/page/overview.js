@@ -18,33 +18,31 @@ function countKinds(lines) {
   return counts.join(" · ") || "no lines";
 }
 
-// What was measured here and has the best main number under a protocol.
-function bestMeasured(board, protocol) {
+const isKnown = (line, metric) => typeof cellOf(line, metric)?.value === "number";
+
+// The best line by the main metric under each protocol, of those given.
+function bestLines(board, lines) {
   const [metric] = board.metrics;
   const sign = metric?.higher_is_better ? -1 : 1;
-  const known = board.lines.filter(
-    (line) =>
-      line.protocol === protocol && line.kind !== "reported" && !standsApart(line) &&
-      typeof cellOf(line, metric)?.value === "number",
-  );
+  const known = lines.filter((line) => isKnown(line, metric) && !standsApart(line));
   known.sort((a, b) => compareValues(cellOf(a, metric).value, cellOf(b, metric).value, sign));
-  return known[0];
+  const best = (protocol) => known.find((line) => line.protocol === protocol);
+  return Object.keys(report.protocols).map(best).filter((line) => line);
 }
 
 function drawOverview(view) {
   view.append(
     element("p", { class: "sub" }, `${report.boards.length} data sets · ${countKinds([...lines.values()])}`),
     element("div", { class: "boards" }, report.boards.map(boardCard)),
-    ...crossTables(),
+    element("div", { class: "crosses" }, crossTables()),
   );
 }
 
 function boardCard(board) {
   const [metric] = board.metrics;
   const link = element("a", { href: "#/board/" + board.id }, nameOf(board.name));
-  const best = protocolsOf(board)
-    .map((protocol) => [protocol, bestMeasured(board, protocol)])
-    .filter(([, line]) => line);
+  const measured = board.lines.filter((line) => line.kind !== "reported");
+  const best = measured.length ? "Best measured" : "Best reported";
   const version = board.version ? "version " + board.version : "on no board";
   return element(
     "section",
@@ -53,31 +51,40 @@ function boardCard(board) {
     element("p", { class: "small" }, version),
     element("p", { class: "small" }, board.images),
     board.notice && element("p", { class: "notice" }, board.notice),
-    best.length ? bestTable(metric, best) : element("p", {}, "Nothing measured here yet."),
+    bestTable(`${best} by ${metric?.heading}`, metric, bestLines(board, measured.length ? measured : board.lines)),
     element("p", { class: "small counts" }, countKinds(board.lines)),
   );
 }
 
-function bestTable(metric, best) {
-  const row = ([protocol, line]) =>
+function bestTable(title, metric, best) {
+  if (!best.length) return element("p", {}, "No number stands in a ranking.");
+  const row = (line) =>
     element(
       "tr",
       {},
-      element("th", { scope: "row", class: "protocol", title: report.protocols[protocol] }, protocol),
+      element("th", { scope: "row", class: "protocol" }, line.protocol),
       element("td", { class: "who" }, element("a", { href: addressOf(line) }, nameOf(line.name))),
       element("td", { class: "n" }, ...valueWithInterval(cellOf(line, metric))),
     );
   return element(
     "table",
     { class: "best" },
-    element("caption", {}, "Best measured by " + metric.heading),
+    element("caption", {}, title),
     element("tbody", {}, best.map(row)),
   );
 }
 
 function valueWithInterval(cell) {
+  if (!cell) return ["–"];
   const interval = cell.ci95 && element("span", { class: "ci" }, cell.ci95_text);
   return [element("span", { class: "value" }, cell.text), interval];
+}
+
+// The same with a mark that says why the number stands in no ranking.
+function markedValue(cell) {
+  if (!cell?.not_ranked || typeof cell.value !== "number") return valueWithInterval(cell);
+  const title = "not ranked: " + cell.not_ranked;
+  return [element("abbr", { class: "mark", title, tabindex: 0 }, "†"), ...valueWithInterval(cell)];
 }
 
 // Tables of models on several data sets, one for each main metric that data sets share.
@@ -95,8 +102,7 @@ function crossTable(boards) {
   const rows = new Map();
   for (const board of boards) {
     for (const line of board.lines) {
-      const cell = cellOf(line, board.metrics[0]);
-      if (typeof cell?.value !== "number" || standsApart(line)) continue;
+      if (!isKnown(line, board.metrics[0]) || standsApart(line)) continue;
       const key = JSON.stringify([line.name, line.protocol]);
       if (!rows.has(key)) rows.set(key, { line, cells: new Map() });
       const { cells } = rows.get(key);
@@ -113,9 +119,15 @@ function crossTable(boards) {
     "section",
     {},
     element("h2", {}, `Across data sets: ${metric.id}`),
+    element("p", { class: "small legend" }, kindsOf(shared).map(kindOf)),
     element("div", { class: shared.length > 20 ? "scroll tall" : "scroll" }, crossGrid(metric, used, shared)),
   );
 }
+
+const kindsOf = (rows) =>
+  KINDS.filter((kind) =>
+    rows.some(({ cells }) => [...cells.values()].flat().some((line) => line.kind === kind)),
+  );
 
 function crossGrid(metric, boards, rows) {
   const heads = boards.map((board) =>
@@ -135,7 +147,7 @@ function crossGrid(metric, boards, rows) {
       element(
         "tr",
         {},
-        element("th", { scope: "row" }, nameOf(line.name)),
+        element("th", { scope: "row", class: "c-name" }, wordsOf(nameOf(line.name))),
         element("td", { class: "protocol", title: report.protocols[line.protocol] }, line.protocol),
         boards.map((board) => crossCell(board.metrics[0], cells.get(board.id) ?? [])),
       ),
@@ -150,7 +162,7 @@ function crossCell(metric, found) {
       "a",
       { href: addressOf(line), class: "value", title: line.source ?? line.kind },
       cellOf(line, metric).text,
-      line.kind === "reported" ? element("span", { class: "dot reported", "aria-label": "reported" }) : null,
+      element("span", { class: "dot " + line.kind, role: "img", "aria-label": line.kind }),
     ),
   );
   return element("td", { class: "n" }, ...(numbers.length ? numbers : ["–"]));

@@ -4,8 +4,12 @@ const NARROW = matchMedia("(max-width: 760px)");
 
 // A column: how a line's value reads, sorts and is shown.
 function column(id, heading, fields) {
-  return { id, heading, isNumber: false, hint: null, falls: false, show: (line) => [fields.text(line)], ...fields };
+  const show = (line) => [fields.isNumber ? fields.text(line) : wordsOf(fields.text(line))];
+  return { id, heading, isNumber: false, hint: null, falls: false, show, ...fields };
 }
+
+// Text that is as wide as it needs, up to where its column would be too wide.
+const wordsOf = (...children) => element("span", { class: "words" }, ...children);
 
 function columnsOf(board, rankMetric) {
   const millions = (line, field) => (line[field] === null ? null : line[field] / 1e6);
@@ -14,11 +18,11 @@ function columnsOf(board, rankMetric) {
   const words = (id, heading, field = id) =>
     column(id, heading, { text: (line) => line[field] ?? "–", value: (line) => line[field] });
   return [
-    rankColumn(rankMetric),
+    rankColumn(board, rankMetric),
     column("name", "model", {
       text: (line) => line.name,
       value: (line) => line.name,
-      show: (line) => [element("a", { href: addressOf(line) }, nameOf(line.name))],
+      show: (line) => [wordsOf(element("a", { href: addressOf(line) }, nameOf(line.name)))],
     }),
     column("protocol", "protocol", {
       text: (line) => line.protocol.toUpperCase(),
@@ -49,13 +53,15 @@ function columnsOf(board, rankMetric) {
   ];
 }
 
-function rankColumn(metric) {
-  const rank = (line) => metric && cellOf(line, metric)?.rank;
+// Ranks by one metric; lines that lack it, as those of another protocol, by their own first one.
+function rankColumn(board, metric) {
+  const cell = (line) =>
+    cellOf(line, metric) ?? cellOf(line, board.metrics.find((one) => cellOf(line, one)));
   return column("rank", "rank", {
     isNumber: true,
     hint: metric && "by " + metric.heading,
-    text: (line) => (rank(line) && cellOf(line, metric).rank_text) || "–",
-    value: (line) => (rank(line) ? rank(line)[0] + rank(line)[1] / 1e6 : null),
+    text: (line) => cell(line)?.rank_text || "–",
+    value: (line) => (cell(line)?.rank ? cell(line).rank[0] + cell(line).rank[1] / 1e6 : null),
   });
 }
 
@@ -68,17 +74,9 @@ function metricColumn(metric) {
     text: (line) => cell(line)?.text ?? "–",
     interval: (line) => (cell(line)?.ci95 ? cell(line).ci95_text : null),
     value: (line) => cell(line)?.value ?? null,
-    show: (line) => {
-      if (!cell(line)) return ["–"];
-      const mark = cell(line).not_ranked && !standsApart(line) && typeof cell(line).value === "number";
-      return [mark ? reasonMark(cell(line).not_ranked) : null, ...valueWithInterval(cell(line))];
-    },
+    show: (line) => (standsApart(line) ? valueWithInterval : markedValue)(cell(line)),
   });
 }
-
-// A number that stands in no ranking although others of its line do.
-const reasonMark = (reason) =>
-  element("abbr", { class: "mark", title: "not ranked: " + reason, tabindex: 0 }, "†");
 
 // Numbers of one column have as many decimals as its smallest needs: their points align.
 function numberColumn(board, id, heading, value, fields) {
@@ -111,16 +109,16 @@ function shownOf(board) {
 }
 
 // A narrow screen shows the main number alone; where protocols have numbers of their own, a wide
-// one shows the first three of each.
+// one shows the first two of each.
 function usualColumns(board) {
-  if (NARROW.matches) return new Set(["rank", "name", "kind", board.metrics[0]?.id]);
+  if (NARROW.matches) return new Set(["rank", "name", board.metrics[0]?.id]);
   const has = (protocol) => (metric) =>
     board.lines.some((line) => line.protocol === protocol && cellOf(line, metric));
   const protocols = protocolsOf(board);
   const metrics =
     protocols.length === 1
       ? board.metrics
-      : protocols.flatMap((protocol) => board.metrics.filter(has(protocol)).slice(0, 3));
+      : protocols.flatMap((protocol) => board.metrics.filter(has(protocol)).slice(0, 2));
   const others = ["rank", "name", "kind", "fps", "parameters", "trainable", "licence", "record"];
   return new Set([...others, ...metrics.map((metric) => metric.id)]);
 }
@@ -196,7 +194,7 @@ function drawTable(board, view) {
   if (apart.length) {
     view.append(
       element("h3", {}, "Standing apart"),
-      element("p", { class: "small" }, "These numbers were not made under the terms of the others: they stand in no ranking."),
+      element("p", { class: "small apart" }, "Numbers that share no terms with others stand in no ranking."),
       apartBox,
     );
   }
@@ -246,26 +244,28 @@ function sortHead(one, sort, sortBy) {
 
 const cellClass = (one) => `c-${one.metric ? "metric" : one.id}${one.isNumber ? " n" : ""}`;
 
-function lineRow(line, columns, ...more) {
+function lineRow(line, columns) {
   const cells = columns.map((one) => {
     const isName = one.id === "name";
     return element(isName ? "th" : "td", { scope: isName && "row", class: cellClass(one) }, ...one.show(line));
   });
-  return element("tr", {}, cells, more);
+  return element("tr", {}, cells);
 }
 
 function apartTable(board, columns, lines) {
-  const used = columns.filter((one) => one.id !== "rank");
-  const reason = (line) =>
-    [...new Set(Object.values(line.cells).map((cell) => cell.not_ranked))].filter(Boolean).join("; ");
+  const reasons = (line) => new Set(Object.values(line.cells).map((cell) => cell.not_ranked));
+  const why = column("why", "why not ranked", {
+    text: (line) => [...reasons(line)].filter((reason) => reason).join("; "),
+  });
+  const [name, ...others] = columns.filter((one) => one.id !== "rank");
+  const used = [name, why, ...others];
   const heads = used.map((one) => element("th", { scope: "col", class: cellClass(one) }, one.heading));
-  const rows = lines.map((line) => lineRow(line, used, element("td", { class: "c-note" }, reason(line))));
   return element(
     "table",
     { class: "lines" },
     element("caption", { class: "hidden" }, `Lines of ${board.name} that stand apart`),
-    element("thead", {}, element("tr", {}, heads, element("th", { scope: "col" }, "why not ranked"))),
-    element("tbody", {}, rows),
+    element("thead", {}, element("tr", {}, heads)),
+    element("tbody", {}, lines.map((line) => lineRow(line, used))),
   );
 }
 
