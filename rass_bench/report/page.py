@@ -28,6 +28,8 @@ SCRIPTS = (
     "model.js",
     "plotting.js",
     "plots.js",
+    "label_maps.js",
+    "stage.js",
     "images.js",
 )
 """In the order in which they stand in the page: ``app.js`` has what the others use."""
@@ -145,5 +147,4 @@ def _script_hash(script: str) -> str:
 
 
 def _resource(name: str) -> str:
-    file = resources.files("rass_bench.report") / "page" / name
-    return file.read_text("utf-8") if file.is_file() else ""
+    return (resources.files("rass_bench.report") / "page" / name).read_text("utf-8")
