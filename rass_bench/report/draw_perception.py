@@ -61,7 +61,7 @@ def draw_perception(board: BoardContent, names: Mapping[str, str]) -> style.Draw
     axes.set_xlabel(psnr.heading)
     axes.set_ylabel(maniqa.heading)
     axes.grid(visible=True)
-    axes.margins(0.08)
+    axes.margins(0.1)
     entries = [(cut(origin, 60), look) for origin, look in looks.items()]
     style.add_legend(figure, entries)
     style.settle(figure, board)
@@ -77,7 +77,7 @@ def draw_perception(board: BoardContent, names: Mapping[str, str]) -> style.Draw
     without_name = [label.text.replace("\n", " ") for label in place_labels(axes, labels)]
     caption = style.caption(
         board,
-        f"{psnr.heading} against {maniqa.heading}, of {'; '.join(looks)}.",
+        f"{psnr.heading} against {maniqa.heading}; numbers from: {'; '.join(looks)}.",
         "Numbers of different sources were computed by different programs and compare within a"
         " source alone."
         if len(looks) > 1

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rass_bench.report.figure_boxes import Box, along, around
 from rass_bench.report.figure_style import DPI, SMALL
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _POINT = 72 / DPI
 _MARKER = 3.2
 """Half a marker's side, in typographic points."""
 
-_DISTANCES = (1.0, 4.0, 9.0, 15.0, 22.0, 30.0, 39.0, 50.0)
+_DISTANCES = (1.0, 4.0, 9.0, 15.0, 22.0, 30.0, 39.0, 50.0, 64.0)
 """Between a marker and its label, in typographic points, the nearest tried first."""
 
 _DIRECTIONS = tuple(
@@ -27,6 +28,9 @@ _DIRECTIONS = tuple(
     for angle in (0, 90, 270, 180, 45, 315, 135, 225, 20, 340, 160, 200, 70, 290, 110, 250)
 )
 """Where a label is tried first: right, above, below, left, then between them."""
+
+_ATTEMPTS = 6
+"""At finding an order in which every label finds a place."""
 
 _LEADER_FROM = 5.0
 """From this distance on a line leads from the point to its label."""
@@ -50,37 +54,28 @@ class Label:
 
 
 @dataclass(frozen=True)
-class _Box:
-    """A rectangle in typographic points."""
+class _Text:
+    """A label's point, and its width and height, in typographic points."""
 
-    left: float
-    bottom: float
-    right: float
-    top: float
+    point: tuple[float, float]
+    size: tuple[float, float]
 
-    def overlaps(self, other: _Box) -> bool:
-        return (
-            self.left < other.right
-            and other.left < self.right
-            and self.bottom < other.top
-            and other.bottom < self.top
-        )
 
-    def holds(self, other: _Box) -> bool:
-        return (
-            self.left <= other.left
-            and other.right <= self.right
-            and self.bottom <= other.bottom
-            and other.top <= self.top
-        )
+@dataclass(frozen=True)
+class _Scene:
+    """What is drawn before any label: the axes' frame, the points' markers, and lines."""
+
+    frame: Box
+    markers: tuple[Box, ...]
+    lines: tuple[Box, ...]
 
 
 @dataclass(frozen=True)
 class _Place:
     """Where a label stands, and what the line that leads to it covers."""
 
-    box: _Box
-    leader: tuple[_Box, ...]
+    box: Box
+    leader: tuple[Box, ...]
 
 
 def place_labels(
@@ -90,25 +85,51 @@ def place_labels(
 
     Args:
         axes: of a figure whose layout is settled.
-        labels: the most important ones first; every point of the axes.
-        curves: corners of lines to keep away from, in data coordinates.
+        labels: one for every point of the axes, the most important ones first.
+        curves: corners of lines that labels keep away from, in data coordinates.
 
     Returns:
         The labels that fit nowhere and were not written.
     """
-    frame = _frame(axes)
-    taken = [_around(_position(axes, label.x, label.y), _MARKER) for label in labels]
-    taken += [box for curve in curves for box in _along_curve(axes, curve)]
-    left_out = []
-    for label in labels:
-        point = _position(axes, label.x, label.y)
-        place = _free_place(point, text_size(axes, label.text), frame, taken)
-        if place is None:
-            left_out.append(label)
-        else:
-            taken += [place.box, *place.leader]
-            _write(axes, label, place, point)
-    return left_out
+    points = [_position(axes, label.x, label.y) for label in labels]
+    texts = [
+        _Text(point, text_size(axes, label.text))
+        for point, label in zip(points, labels, strict=True)
+    ]
+    scene = _Scene(
+        frame=_frame(axes),
+        markers=tuple(around(point, _MARKER) for point in points),
+        lines=tuple(box for curve in curves for box in _along_curve(axes, curve)),
+    )
+    places = _best_places(texts, scene)
+    for index, place in places.items():
+        _write(axes, labels[index], place, points[index])
+    return [label for index, label in enumerate(labels) if index not in places]
+
+
+def _best_places(texts: Sequence[_Text], scene: _Scene) -> dict[int, _Place]:
+    """Places by index of the text; those that find none come first in another attempt."""
+    order = list(range(len(texts)))
+    best: dict[int, _Place] = {}
+    for _ in range(_ATTEMPTS):
+        places = _places(texts, order, scene)
+        best = max(best, places, key=len)
+        without = [index for index in order if index not in places]
+        if not without:
+            break
+        order = without + [index for index in order if index in places]
+    return best
+
+
+def _places(texts: Sequence[_Text], order: Sequence[int], scene: _Scene) -> dict[int, _Place]:
+    places: dict[int, _Place] = {}
+    written: list[Box] = []
+    for index in order:
+        place = _free_place(index, texts[index], scene, written)
+        if place is not None:
+            places[index] = place
+            written += [place.box, *place.leader]
+    return places
 
 
 def spread(wanted: Sequence[float], apart: float, bottom: float, top: float) -> list[float]:
@@ -134,15 +155,25 @@ def spread(wanted: Sequence[float], apart: float, bottom: float, top: float) -> 
     return heights
 
 
-def _free_place(
-    point: tuple[float, float], size: tuple[float, float], frame: _Box, taken: Sequence[_Box]
-) -> _Place | None:
-    """The nearest place around a point that holds a text of that size and nothing else yet."""
+def _free_place(index: int, text: _Text, scene: _Scene, written: Sequence[Box]) -> _Place | None:
+    """The nearest place around a point that holds its text and nothing else yet."""
+    own = scene.markers[index]
+    others = [box for place, box in enumerate(scene.markers) if place != index]
+    # A line may leave a heap of points through it, and cross a front or an interval.
+    apart = [box for box in others if not box.overlaps(own)]
     for distance in _DISTANCES:
         for angle in _DIRECTIONS:
-            place = _place(point, size, distance, angle)
-            if frame.holds(place.box) and not any(
-                own.overlaps(other) for own in (place.box, *place.leader) for other in taken
+            place = _place(text.point, text.size, distance, angle)
+            box = place.box
+            if (
+                scene.frame.holds(box)
+                and not box.overlaps_any(others)
+                and not box.overlaps_any(scene.lines)
+                and not box.overlaps_any(written)
+                and (place.leader or all(box.gap(own) <= box.gap(other) for other in others))
+                and not any(
+                    part.overlaps_any(written) or part.overlaps_any(apart) for part in place.leader
+                )
             ):
                 return place
     return None
@@ -157,7 +188,7 @@ def _place(
         point[0] + across * (_MARKER + distance) + _sign(across) * size[0] / 2,
         point[1] + up * (_MARKER + distance) + _sign(up) * size[1] / 2,
     )
-    box = _Box(
+    box = Box(
         middle[0] - size[0] / 2,
         middle[1] - size[1] / 2,
         middle[0] + size[0] / 2,
@@ -166,12 +197,10 @@ def _place(
     if distance < _LEADER_FROM:
         return _Place(box, ())
     # The part between the point's own marker and the text.
-    own = (box, _around(point, _MARKER + 0.7))
+    own = (box, around(point, _MARKER + 0.7))
     return _Place(
         box,
-        tuple(
-            one for one in _along(point, middle) if not any(one.overlaps(other) for other in own)
-        ),
+        tuple(one for one in along(point, middle) if not any(one.overlaps(other) for other in own)),
     )
 
 
@@ -198,7 +227,7 @@ def _write(axes: Axes, label: Label, place: _Place, point: tuple[float, float]) 
     )
 
 
-def _alignment(box: _Box, point: tuple[float, float]) -> Literal["left", "center", "right"]:
+def _alignment(box: Box, point: tuple[float, float]) -> Literal["left", "center", "right"]:
     """Lines of a label begin or end at the point that they stand beside."""
     if box.left > point[0]:
         return "left"
@@ -224,30 +253,10 @@ def _position(axes: Axes, x: float, y: float) -> tuple[float, float]:
     return float(across) * _POINT, float(up) * _POINT
 
 
-def _frame(axes: Axes) -> _Box:
-    return _Box(*(float(side) * _POINT for side in axes.get_window_extent().extents))
+def _frame(axes: Axes) -> Box:
+    return Box(*(float(side) * _POINT for side in axes.get_window_extent().extents))
 
 
-def _around(point: tuple[float, float], half: float) -> _Box:
-    x, y = point
-    return _Box(x - half, y - half, x + half, y + half)
-
-
-def _along_curve(axes: Axes, curve: Sequence[tuple[float, float]]) -> list[_Box]:
+def _along_curve(axes: Axes, curve: Sequence[tuple[float, float]]) -> list[Box]:
     corners = [_position(axes, *corner) for corner in curve]
-    return [box for start, end in itertools.pairwise(corners) for box in _along(start, end)]
-
-
-def _along(start: tuple[float, float], end: tuple[float, float]) -> list[_Box]:
-    """Small boxes on a straight line, close enough to leave no label room between them."""
-    steps = max(1, int(math.dist(start, end) / 2))
-    return [
-        _around(
-            (
-                start[0] + (end[0] - start[0]) * step / steps,
-                start[1] + (end[1] - start[1]) * step / steps,
-            ),
-            0.5,
-        )
-        for step in range(steps + 1)
-    ]
+    return [box for start, end in itertools.pairwise(corners) for box in along(start, end)]

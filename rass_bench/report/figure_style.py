@@ -212,7 +212,7 @@ def draw_point(
 def caption(board: BoardContent, *sentences: str) -> str:
     """A caption: the board, what is shown, and the notice."""
     version = f", version {board.version}" if board.version else ""
-    parts = (f"{board.name}{version}.", *sentences, f"{board.images}.", board.notice or "")
+    parts = (f"{board.name}{version}.", *sentences, f"Data: {board.images}.", board.notice or "")
     return " ".join(one_line(part) for part in parts if part)
 
 

@@ -137,7 +137,10 @@ def _table(
         rows += _protocol(protocol, members, columns, names, notes)
     below = [
         *_about(board, lines, apart=apart),
-        *(f"{_raised(_letters(place))} {latex_text(one)}" for place, one in enumerate(notes.texts)),
+        *(
+            f"{_raised(_letters(place))} {latex_text(one)}."
+            for place, one in enumerate(notes.texts)
+        ),
     ]
     return "\n".join(
         [
