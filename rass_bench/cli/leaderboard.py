@@ -100,7 +100,9 @@ def add_command(
 def check_command(boards: BoardsArgument = None, root: RootOption = ROOT) -> None:
     """Generate every table again and compare byte for byte; exit 1 where one differs."""
     from rich.console import Console
+    from rich.text import Text
 
+    from rass_bench.leaderboard.safe_text import one_line
     from rass_bench.leaderboard.write import check_board
 
     console = Console()
@@ -109,8 +111,9 @@ def check_command(boards: BoardsArgument = None, root: RootOption = ROOT) -> Non
     for folder in folders:
         different = check_board(folder)
         stale = stale or bool(different)
-        verdict = f"[red]differs:[/red] {', '.join(different)}" if different else "holds"
-        console.print(f"{folder.name}  {verdict}", highlight=False, soft_wrap=True)
+        verdict = ("differs: ", "red") if different else "holds"
+        line = Text.assemble(one_line(folder.name), "  ", verdict, ", ".join(different))
+        console.print(line, soft_wrap=True)
     if stale:
         console.print("`rass-bench leaderboard build` writes them anew.", highlight=False)
         raise typer.Exit(1)

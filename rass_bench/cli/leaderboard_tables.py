@@ -65,7 +65,7 @@ def print_diff(console: Console, difference: TableDiff) -> None:
         ("-", "red", difference.removed),
     ):
         for row in rows:
-            console.print(Text(f"{mark} {_name(row)}  {show.number(row)}", style=style))
+            console.print(Text(f"{mark} {_name(row)}  {one_line(show.number(row))}", style=style))
     for change in difference.changed:
         console.print(Text(f"~ {_name(change.row)}", style="yellow"))
         for line in change.what:
@@ -91,7 +91,7 @@ def _ranking(rows: Sequence[Row]) -> Grid:
     grid.add_column("model", overflow="fold", min_width=17)
     for metric in metrics:
         first = next(row for row in rows if row.key.metric == metric)
-        title = show.heading(first).replace("/", "/\n", 1).replace(" ", "\n", 1)
+        title = one_line(show.heading(first)).replace("/", "/\n", 1).replace(" ", "\n", 1)
         grid.add_column(Text(title), justify="right", no_wrap=True)
     grid.add_column("fps", justify="right", no_wrap=True)
     if rows[0].record is not None:
@@ -116,7 +116,7 @@ def _cell(row: Row | None) -> Text:
         return Text("–")
     rank = f"#{row.rank} " if row.rank is not None and row.rank.of > 1 else ""
     interval = "" if row.ci95 is None else f"\n{show.interval(row)}"
-    return Text.assemble((rank, "cyan"), show.number(row), (interval, "dim"))
+    return Text.assemble((rank, "cyan"), one_line(show.number(row)), (interval, "dim"))
 
 
 def _confirmations(confirmations: Sequence[Confirmation]) -> Grid:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE
 from rass_bench.files import sha256_file
 from rass_bench.metrics.bootstrap import PerImage, paired_interval
@@ -43,7 +44,7 @@ def paired_difference(first: Path, second: Path, metric_id: str) -> Difference:
         metric_id: the metric.
 
     Raises:
-        UserError: no run in a folder, or an unknown metric.
+        UserError: no run in a folder, one whose results no run writes, or an unknown metric.
     """
     metric = get_metric(metric_id)
     before, after = load_record(first), load_record(second)
@@ -57,8 +58,14 @@ def paired_difference(first: Path, second: Path, metric_id: str) -> Difference:
     low, high = before.metrics[metric_id].value, after.metrics[metric_id].value
     if low is None or high is None:
         return Difference(None, None)
-    seed = int(before.arguments_resolved.get("seed", 0))
-    return Difference(high - low, paired_interval(metric, one, other, seed))
+    return Difference(high - low, paired_interval(metric, one, other, _seed(before, first)))
+
+
+def _seed(record: RunRecord, folder: Path) -> int:
+    seed = record.arguments_resolved.get("seed", 0)
+    if not isinstance(seed, int):
+        raise UserError(f"the record's seed is {seed!r}", str(folder), "Restore the record.")
+    return seed
 
 
 class _NoPairsError(Exception):
@@ -88,17 +95,24 @@ def _read_per_image(
         raise _NoPairsError(f"{folder} has no {PER_IMAGE}")
     if sha256_file(path) != record.files.get(PER_IMAGE):
         raise _NoPairsError(f"{path} was changed since the run")
-    table = pd.read_parquet(path).sort_values("id")
-    ids = [str(one) for one in table["id"]]
-    if isinstance(metric, ImageMetric):
+    try:
+        table = pd.read_parquet(path).sort_values("id")
+        ids = [str(one) for one in table["id"]]
+        if isinstance(metric, SegmentationMetric):
+            truth, predicted, correct = (
+                np.stack(list(table[f"{name}_pixels"])).astype(np.int64, casting="safe")
+                for name in ("truth", "predicted", "correct")
+            )
+            return ids, ClassCounts(truth, predicted, correct)
         values = table[metric.info.id].to_numpy(dtype=np.float64)
-        if not np.isfinite(values).all():
-            raise _NoPairsError(f"an image of {folder} has no finite {metric.info.id}")
-        return ids, values
-    truth, predicted, correct = (
-        np.stack(list(table[f"{name}_pixels"])) for name in ("truth", "predicted", "correct")
-    )
-    return ids, ClassCounts(truth, predicted, correct)
+    # Its hash fits the record, which says nothing of who wrote both.
+    except (KeyError, ValueError, TypeError, OSError, NotImplementedError) as error:
+        raise UserError(
+            f"{PER_IMAGE} is not as a run writes it: {error}", str(path), "Repeat the run."
+        ) from None
+    if not np.isfinite(values).all():
+        raise _NoPairsError(f"an image of {folder} has no finite {metric.info.id}")
+    return ids, values
 
 
 def _check_images(ids: list[str], other_ids: list[str], one: PerImage, other: PerImage) -> None:

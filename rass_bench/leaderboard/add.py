@@ -14,6 +14,7 @@ from rass_bench.leaderboard.board import (
     RECORDS,
     Board,
     load_board,
+    read_record,
     split_name,
 )
 from rass_bench.leaderboard.changelog import Entry, Version, prepend_entry
@@ -21,7 +22,8 @@ from rass_bench.leaderboard.key import measured_key
 from rass_bench.leaderboard.safe_text import markdown_code
 from rass_bench.leaderboard.terms import dataset_of, terms_of, why_other_metric, why_other_terms
 from rass_bench.leaderboard.write import write_board
-from rass_bench.record import RECORD_NAME, RunRecord, load_record
+from rass_bench.record import RECORD_NAME, RunRecord
+from rass_bench.verify.per_image import read_per_image
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ def add_run(run: Path, root: Path, *, name: str | None = None, new_version: bool
         new_version: open the board's next major version with this run, in a folder of its own.
 
     Raises:
-        UserError: no finished run, changed per-image results, a name that is taken, a measurement
-            that is there already, or one that may not stand beside the board's.
+        UserError: no finished run, changed or malformed per-image results, a name that is taken, a
+            measurement that is there already, or one that may not stand beside the board's.
     """
-    record = load_record(run)
+    record = read_record(run)
     _check_whole(run, record)
     name = name or run.resolve().name
     if not RECORD_FOLDER.fullmatch(name):
@@ -89,6 +91,7 @@ def _check_whole(run: Path, record: RunRecord) -> None:
         raise UserError(
             f"{PER_IMAGE} {state}", str(run), "Repeat the run; a board takes whole records alone."
         )
+    read_per_image(path, record)
 
 
 def _choose_board(record: RunRecord, root: Path, *, new_version: bool) -> Path:

@@ -16,7 +16,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rass_bench.errors import UserError
+from rass_bench.errors import UserError, suggest
+from rass_bench.evaluate.protocol import PROTOCOLS
 from rass_bench.files import sha256_file
 from rass_bench.leaderboard.changelog import Entry, read_changelog
 from rass_bench.leaderboard.reported import ReportedNumber, read_reported
@@ -126,6 +127,22 @@ def load_board(folder: Path) -> Board:
     return Board(folder, dataset, measurements, read_reported(folder), history)
 
 
+def read_record(folder: Path) -> RunRecord:
+    """The record of a run that a table can hold.
+
+    Raises:
+        UserError: no record, or one of no known protocol.
+    """
+    record = load_record(folder)
+    if record.protocol not in PROTOCOLS:
+        raise UserError(
+            f"unknown protocol {record.protocol!r}",
+            str(folder / RECORD_NAME),
+            suggest(record.protocol, PROTOCOLS),
+        )
+    return record
+
+
 def _measurement(path: Path, folder: Path) -> Measurement:
     if not RECORD_FOLDER.fullmatch(path.name):
         raise UserError(
@@ -136,7 +153,7 @@ def _measurement(path: Path, folder: Path) -> Measurement:
     digest = sha256_file(path / RECORD_NAME)
     verdict_file = folder / VERDICTS / f"{path.name}.json"
     verdict = load_verdict(verdict_file) if verdict_file.is_file() else None
-    return Measurement(path.name, path, load_record(path), digest, verdict)
+    return Measurement(path.name, path, read_record(path), digest, verdict)
 
 
 def _check_verdicts(folder: Path, names: set[str]) -> None:

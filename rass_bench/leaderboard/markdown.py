@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rass_bench.evaluate.protocol import PROTOCOLS
 from rass_bench.leaderboard import show
-from rass_bench.leaderboard.safe_text import markdown_text
+from rass_bench.leaderboard.safe_text import markdown_code, markdown_text
 from rass_bench.leaderboard.table import Row, Table
 
 RULES = """\
@@ -52,7 +52,7 @@ def _images(table: Table) -> str:
     images = table.images
     return (
         f"Measured on {images.scored} images of {markdown_text(table.dataset)}, split "
-        f"{markdown_text(images.split)}, manifest `{images.manifest_sha256[:12]}`."
+        f"{markdown_text(images.split)}, manifest {markdown_code(images.manifest_sha256[:12])}."
     )
 
 

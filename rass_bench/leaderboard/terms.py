@@ -18,7 +18,7 @@ class Terms:
     Attributes:
         dataset: ``name@version``.
         images: the images, or None without a complete measurement.
-        metrics: by id, a number whose version and provenance others must have.
+        metrics: by id, a number whose version, direction and provenance others must have.
     """
 
     dataset: str
@@ -87,6 +87,8 @@ def why_other_metric(name: str, value: MetricValue, terms: Terms) -> str | None:
         return None
     if value.version != first.version:
         return f"{name} in version {value.version}, the board's is {first.version}"
+    if value.higher_is_better != first.higher_is_better:
+        return f"{name} in the other direction than the board's"
     for part in sorted(value.provenance.keys() | first.provenance.keys()):
         own, other = value.provenance.get(part), first.provenance.get(part)
         if own != other:

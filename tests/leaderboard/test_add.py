@@ -4,9 +4,11 @@ import dataclasses
 import re
 import shutil
 
+import pandas as pd
 import pytest
 
 from rass_bench.errors import UserError
+from rass_bench.files import sha256_file
 from rass_bench.leaderboard.add import add_run
 from rass_bench.leaderboard.changelog import read_changelog
 from rass_bench.leaderboard.table import load_table
@@ -115,8 +117,14 @@ def test_later_runs_join_the_newest_version(runs, root):
 
 def test_a_new_metric_may_join(runs, root):
     add_run(runs / "perfect", root)
-    found = load_record(runs / "good").metrics
-    change(runs / "good", metrics=found | {"another/metric": found[MIOU]})
+    record, path = load_record(runs / "good"), runs / "good/per_image.parquet"
+    table = pd.read_parquet(path)
+    table.assign(**{"another/metric": table[MIOU]}).to_parquet(path, index=False)
+    change(
+        runs / "good",
+        metrics=record.metrics | {"another/metric": record.metrics[MIOU]},
+        files=record.files | {path.name: sha256_file(path)},
+    )
     assert rows(add_run(runs / "good", root).board, "another/metric")["good"].rank.of == 1
 
 
