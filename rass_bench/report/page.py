@@ -30,6 +30,7 @@ SCRIPTS = (
     "plots.js",
     "label_maps.js",
     "stage.js",
+    "image_facts.js",
     "images.js",
 )
 """In the order in which they stand in the page: ``app.js`` has what the others use."""

@@ -1,9 +1,9 @@
 // The image browser: what models made of an image, side by side, and where they were wrong.
 
 const showImages = (() => {
-  const { NONE, readPixels, readClasses, compare, paintErrors, countClasses } = labelMaps;
+  const { readPixels, readClasses, compare, paintErrors } = labelMaps;
+  const { errorPart, classPart, scorePart, recipePart, readout } = imageFacts;
   const { cut, protocolName } = plotting;
-  const OUTCOMES = ["right", "wrong", "ignored"];
   const MODES = { slider: "Slider", side: "Side by side" };
 
   // What a reader chose, by board: it stays from image to image.
@@ -12,25 +12,25 @@ const showImages = (() => {
   function choiceOf(board) {
     if (!choices.has(board.id)) {
       choices.set(board.id, {
-        left: null, right: null, mode: "slider", divider: 50, mask: 70, zoom: 0,
+        left: null,
+        right: null,
+        mode: "slider",
+        divider: 50,
+        mask: 70,
+        zoom: 0,
         centre: { x: 0.5, y: 0.5 },
       });
     }
     return choices.get(board.id);
   }
 
-  const percent = (share) => (share === null ? "–" : `${(100 * share).toFixed(1)} %`);
-  const written = (metric, value) =>
-    Number.isNaN(value) ? "undefined" : plotting.written(metric, value) + (metric.is_percent ? " %" : "");
-
   // The views of a picture: those that it holds, and the errors of each prediction.
   function viewsOf(board, picture, names) {
     const hasTruth = picture.layers.some((layer) => layer.kind === "truth");
     return picture.layers.flatMap((layer, place) => {
       const { kind, line, title } = layer;
-      const group = line === null
-        ? "Data set"
-        : `${names.get(line)} (${protocolName(lineOf(line).protocol)})`;
+      const group =
+        line === null ? "Data set" : `${names.get(line)} (${protocolName(lineOf(line).protocol)})`;
       const name = line === null ? title : `${kind}: ${group}`;
       const view = { key: `${kind} ${line ?? ""}`, kind, line, place, group, name };
       if (kind !== "prediction" || !hasTruth) return [view];
@@ -57,16 +57,22 @@ const showImages = (() => {
     const read = new Map();
     const classes = async (place) => {
       if (!read.has(place)) {
-        read.set(place, readPixels(uris[place]).then((pixels) => ({
-          pixels, ids: readClasses(pixels, board.classes.colours),
-        })));
+        read.set(
+          place,
+          readPixels(uris[place]).then((pixels) => ({
+            pixels,
+            ids: readClasses(pixels, board.classes.colours),
+          })),
+        );
       }
       return read.get(place);
     };
     const placeOf = (kind) => picture.layers.findIndex((layer) => layer.kind === kind);
     const [truth, photo] = [placeOf("truth"), placeOf("photo")];
     return {
-      picture, uris, classes,
+      picture,
+      uris,
+      classes,
       truth: truth < 0 ? null : () => classes(truth),
       photo: uris[photo < 0 ? 0 : photo],
     };
@@ -81,23 +87,18 @@ const showImages = (() => {
     const truth = view.kind === "truth" || !opened.truth ? null : (await opened.truth()).ids;
     const isComparable = truth !== null && truth.length === ids.length;
     const result = isComparable ? compare(truth, ids, board.classes.names.length) : null;
-    const mask = view.kind === "errors" && isComparable
-      ? paintErrors(truth, ids, pixels.width, {
-        right: cssColour("--right"), wrong: cssColour("--wrong"), ignored: cssColour("--ignored"),
-      })
-      : pixels;
+    const mask =
+      view.kind === "errors" && isComparable
+        ? paintErrors(truth, ids, pixels.width, {
+            right: cssColour("--right"),
+            wrong: cssColour("--wrong"),
+            ignored: cssColour("--ignored"),
+          })
+        : pixels;
     return { view, source: opened.photo, mask, name, ids, width: pixels.width, result };
   }
 
   // Parts of the page
-
-  const swatch = (colour) => {
-    const made = element("i", { class: "swatch" });
-    made.style.background = colour;
-    return made;
-  };
-  const heading = (text) => element("h2", {}, text);
-  const nameOfClass = (board, id) => (id === NONE ? "no class" : board.classes.names[id]);
 
   function viewSelect(title, views, chosen, onchange) {
     const groups = Map.groupBy(views, (view) => view.group);
@@ -105,7 +106,7 @@ const showImages = (() => {
       element("option", { value: view.key, selected: view.key === chosen }, cut(view.name, 44));
     const select = element(
       "select",
-      { onchange: (event) => onchange(event.target.value) },
+      { "aria-label": `${title} view`, onchange: (event) => onchange(event.target.value) },
       ...[...groups].map(([group, members]) =>
         element("optgroup", { label: group }, ...members.map(option)),
       ),
@@ -118,7 +119,8 @@ const showImages = (() => {
       element(
         "button",
         {
-          type: "button", "aria-pressed": String(state.mode === mode),
+          type: "button",
+          "aria-pressed": String(state.mode === mode),
           onclick: () => {
             state.mode = mode;
             for (const one of buttons) one.setAttribute("aria-pressed", one.dataset.mode === mode);
@@ -134,18 +136,26 @@ const showImages = (() => {
 
   function zoomButtons(stage) {
     const button = (text, name, steps) =>
-      element("button", { type: "button", "aria-label": name, onclick: () => stage.zoomBy(steps) }, text);
+      element(
+        "button",
+        { type: "button", "aria-label": name, onclick: () => stage.zoomBy(steps) },
+        text,
+      );
     return element(
       "div",
       { class: "joined", role: "group", "aria-label": "Zoom" },
-      button("−", "Zoom out", -1), button("1 : 1", "Whole image", -Infinity),
+      button("−", "Zoom out", -1),
+      button("Fit", "Whole image", -Infinity),
       button("+", "Zoom in", 1),
     );
   }
 
   function opacityRange(state, stage) {
     const range = element("input", {
-      type: "range", min: 0, max: 100, value: state.mask,
+      type: "range",
+      min: 0,
+      max: 100,
+      value: state.mask,
       oninput: (event) => {
         state.mask = Number(event.target.value);
         stage.place();
@@ -161,20 +171,35 @@ const showImages = (() => {
     const step = (text, name, target) =>
       element(
         "button",
-        { type: "button", "aria-label": name, disabled: target < 0 || target > last, onclick: () => go(target) },
+        {
+          type: "button",
+          "aria-label": name,
+          disabled: target < 0 || target > last,
+          onclick: () => go(target),
+        },
         text,
       );
     const options = board.pictures.map((picture, place) =>
-      element("option", { value: place, selected: place === index }, `${place + 1} · ${cut(picture.id, 60)}`),
+      element(
+        "option",
+        { value: place, selected: place === index },
+        `${place + 1} · ${cut(picture.id, 60)}`,
+      ),
     );
     return element(
       "div",
       { class: "controls picker" },
       element(
-        "div", { class: "joined" },
-        step("←", "Image before", index - 1), step("→", "Next image", index + 1),
+        "div",
+        { class: "joined" },
+        step("←", "Image before", index - 1),
+        step("→", "Next image", index + 1),
       ),
-      element("select", { "aria-label": "Image", onchange: (event) => go(Number(event.target.value)) }, options),
+      element(
+        "select",
+        { "aria-label": "Image", onchange: (event) => go(Number(event.target.value)) },
+        options,
+      ),
       element("span", { class: "position" }, `${index + 1} of ${board.pictures.length}`),
     );
   }
@@ -182,11 +207,19 @@ const showImages = (() => {
   function strip(board, index, go) {
     const thumbnails = board.pictures.map((picture, place) =>
       element("button", {
-        type: "button", class: "thumbnail", title: picture.id, onclick: () => go(place),
-        "aria-label": `Image ${place + 1}`, "aria-current": place === index && "true",
+        type: "button",
+        class: "thumbnail",
+        title: picture.id,
+        onclick: () => go(place),
+        "aria-label": `Image ${place + 1}`,
+        "aria-current": place === index && "true",
       }),
     );
-    const node = element("div", { class: "strip", role: "group", "aria-label": "Images" }, thumbnails);
+    const node = element(
+      "div",
+      { class: "strip", role: "group", "aria-label": "Images" },
+      thumbnails,
+    );
     const sight = new IntersectionObserver(
       (seen) => {
         for (const { target, isIntersecting } of seen) {
@@ -211,148 +244,14 @@ const showImages = (() => {
     node.scrollLeft = offsetLeft - node.offsetLeft - (node.clientWidth - offsetWidth) / 2;
   }
 
-  // What is said of an image
-
-  function recipePart(picture) {
-    const steps = picture.recipe.map((step) => element("li", {}, step));
-    return element(
-      "section",
-      { class: "boxed" },
-      heading("How it was degraded"),
-      steps.length ? element("ol", { class: "recipe" }, steps) : element("p", { class: "small" }, "Not known."),
-    );
-  }
-
-  // Of each prediction that is shown: its errors, by what is seen here.
-  function errorPart(shown) {
-    const compared = shown.filter((one) => one.result);
-    const lines = new Map(compared.map((one) => [one.view.line, one]));
-    if (!lines.size) return null;
-    const entries = [...lines.values()].flatMap(({ view, result }) => {
-      const total = result.right + result.wrong + result.ignored;
-      const items = OUTCOMES.map((outcome) =>
-        element(
-          "li", { class: outcome, "data-pixels": result[outcome] },
-          swatch(`var(--${outcome})`), outcome,
-          element("b", {}, percent(result[outcome] / total)),
-        ),
-      );
-      return [
-        element("p", { class: "of" }, element("bdi", {}, view.group)),
-        element("ul", { class: "keys" }, items),
-        element(
-          "p", { class: "small measures" },
-          `accuracy ${percent(result.accuracy)}, mIoU over the ${result.ious.size} classes of the truth ${percent(result.meanIou)}`,
-        ),
-      ];
-    });
-    return element(
-      "section",
-      { class: "boxed errors" },
-      heading("Errors"),
-      entries,
-      element("p", { class: "small" }, "Counted on the small picture that is shown here: numbers of the whole image differ a little."),
-    );
-  }
-
-  async function classPart(board, opened, shown) {
-    const maps = shown.filter((one) => one.ids);
-    if (!maps.length) return null;
-    const truth = opened.truth ? (await opened.truth()).ids : null;
-    const inTruth = truth ? countClasses(truth) : new Map();
-    const present = new Set([...inTruth.keys(), ...maps.flatMap((one) => [...countClasses(one.ids).keys()])]);
-    const compared = [...new Map(maps.filter((one) => one.result).map((one) => [one.view.line, one])).values()];
-    const rows = [...present]
-      .sort((a, b) => (inTruth.get(b) ?? 0) - (inTruth.get(a) ?? 0))
-      .map((id) =>
-        element(
-          "tr", {},
-          element("th", { scope: "row" }, swatch(board.classes.colours[id]), element("bdi", {}, board.classes.names[id])),
-          truth && element("td", { class: "n" }, percent((inTruth.get(id) ?? 0) / truth.length)),
-          compared.map(({ result }) => element("td", { class: "n" }, percent(result.ious.get(id) ?? null))),
-        ),
-      );
-    const column = (text) => element("th", { scope: "col", class: "n" }, element("bdi", {}, text));
-    const head = element(
-      "tr", {}, element("th", { scope: "col" }, "class"), truth && column("in truth"),
-      compared.map(({ view }) => column(compared.length > 1 ? `IoU of ${view.side}` : "IoU")),
-    );
-    const table = element("table", {}, element("thead", {}, head), element("tbody", {}, rows));
-    return element(
-      "section",
-      { class: "boxed classes" },
-      heading("Classes here"),
-      element("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Classes here" }, table),
-    );
-  }
-
-  async function scorePart(board, picture, shown) {
-    const scores = await loadScores(board);
-    const place = board.scores ? board.scores.ids.indexOf(picture.id) : -1;
-    if (place < 0) return null;
-    const metric = board.metrics.find((one) => one.id === board.scores.metric);
-    const chosen = new Set(shown.map((one) => one.view.line));
-    const here = new Set(picture.layers.map((layer) => layer.line));
-    const row = (line) => {
-      const name = element("a", { href: addressOf(line) }, element("bdi", {}, line.name));
-      return element(
-        "tr", { class: chosen.has(line.id) ? "chosen" : null },
-        element("th", { scope: "row" }, name),
-        element("td", { class: "n" }, written(metric, scores.get(line.id)[place])),
-      );
-    };
-    const rows = board.lines
-      .filter((line) => here.has(line.id) && scores.has(line.id))
-      .map(row);
-    if (!rows.length) return null;
-    const head = element("tr", {}, element("th", { scope: "col" }, "line"), element("th", { scope: "col", class: "n" }, metric.heading));
-    return element(
-      "section",
-      { class: "boxed scores" },
-      heading("Scores of this image"),
-      element(
-        "div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Scores of this image" },
-        element("table", {}, element("thead", {}, head), element("tbody", {}, rows)),
-      ),
-      element("p", { class: "small" }, "Of the whole image, as recorded; those that are shown are set off."),
-    );
-  }
-
-  // The class under the pointer, in the truth and in each prediction that is shown.
-  function readout(board, opened, shown) {
-    const output = element("p", { class: "readout" });
-    const hint = "Point at the image to read its classes. Ctrl and wheel, + and − zoom; ← and → change the image; Shift and arrows move it.";
-    output.textContent = hint;
-    const lines = new Map(shown.filter((one) => one.ids && one.view.line).map((one) => [one.view.line, one]));
-    const at = ({ ids, width }, spot) => {
-      const height = ids.length / width;
-      return ids[Math.floor(spot.y * height) * width + Math.floor(spot.x * width)];
-    };
-    const said = (board, label, id) =>
-      element(
-        "span", { class: "class" }, element("span", { class: "who" }, element("bdi", {}, label)),
-        id === NONE ? null : swatch(board.classes.colours[id]),
-        element("bdi", {}, nameOfClass(board, id)),
-      );
-    const point = async (spot) => {
-      if (!spot || !board.classes || (!opened.truth && !lines.size)) return output.replaceChildren(hint);
-      const maps = [...lines.values()].map((one) => [one.view.group, one]);
-      if (opened.truth) {
-        const { ids, pixels } = await opened.truth();
-        maps.unshift(["truth", { ids, width: pixels.width }]);
-      }
-      output.replaceChildren(...maps.map(([label, map]) => said(board, label, at(map, spot))));
-    };
-    return { output, point };
-  }
-
   // All of it
 
   function leftOut(board) {
     if (!board.images_left_out) return null;
     const here = board.pictures.length;
     return element(
-      "p", { class: "small" },
+      "p",
+      { class: "small" },
       `${here} of ${here + board.images_left_out} images with predictions are here; ${board.images_left_out} were left out to keep the page small.`,
     );
   }
@@ -368,7 +267,8 @@ const showImages = (() => {
       this.views = element("div", { class: "controls" });
       this.readout = element("p", { class: "readout" });
       this.title = element("p", { class: "photo-id" });
-      this.side = element("div", { class: "beside" });
+      this.below = element("div", { class: "parts" });
+      this.beside = element("div", { class: "parts" });
       this.strip = strip(board, 0, (index) => this.go(index));
       this.keys = (event) => this.press(event);
     }
@@ -376,16 +276,29 @@ const showImages = (() => {
     start(index) {
       const { board, choice, stage } = this;
       const tools = element(
-        "div", { class: "controls tools" },
-        modeButtons(choice, () => stage.place()), zoomButtons(stage),
+        "div",
+        { class: "controls tools" },
+        modeButtons(choice, () => stage.place()),
+        zoomButtons(stage),
         board.classes ? opacityRange(choice, stage) : null,
       );
       const main = element(
-        "div", { class: "looked-at" }, this.title, this.views, tools, stage.node, this.readout,
+        "div",
+        { class: "looked-at" },
+        this.title,
+        this.views,
+        tools,
+        stage.node,
+        this.readout,
+        this.below,
       );
       this.container.append(
-        ...[this.picker, this.strip.node, element("div", { class: "browser" }, main, this.side), leftOut(board)]
-          .filter(Boolean),
+        ...[
+          this.picker,
+          this.strip.node,
+          element("div", { class: "browser" }, main, this.beside),
+          leftOut(board),
+        ].filter(Boolean),
       );
       addEventListener("keydown", this.keys);
       return this.show(index);
@@ -409,7 +322,12 @@ const showImages = (() => {
         : -1;
       this.picker.replaceChildren(picker(board, index, (target) => this.go(target)));
       const controls = [...this.picker.querySelectorAll("button, select")];
-      if (focused >= 0) controls.slice(focused).concat(controls.at(-1)).find((one) => !one.disabled).focus();
+      if (focused >= 0)
+        controls
+          .slice(focused)
+          .concat(controls.at(-1))
+          .find((one) => !one.disabled)
+          .focus();
       this.title.replaceChildren(element("bdi", {}, picture.id));
       markThumbnail(this.strip, index);
       await this.compareViews();
@@ -431,22 +349,24 @@ const showImages = (() => {
         );
       }
       const chosen = ["left", "right"].map((side) => ({
-        ...views.find((view) => view.key === choice[side]), side,
+        ...views.find((view) => view.key === choice[side]),
+        side,
       }));
       const shown = await Promise.all(chosen.map((view) => prepare(board, opened, view)));
-      const parts = [
-        errorPart(shown), await classPart(board, opened, shown),
-        await scorePart(board, opened.picture, shown), recipePart(opened.picture),
-      ];
+      const { picture } = opened;
+      const classes = await classPart(board, opened, shown);
+      const scores = await scorePart({ board, picture, shown, names: this.names });
       // Another image or view was asked for meanwhile.
-      const isStale = opened !== this.opened || chosen.some((view) => view.key !== choice[view.side]);
+      const isStale =
+        opened !== this.opened || chosen.some((view) => view.key !== choice[view.side]);
       if (isStale || !this.container.isConnected) return;
-      this.stage.show(...shown, opened.picture);
+      this.stage.show(...shown, picture);
       const { output, point } = readout(board, opened, shown);
       this.point = point;
       this.readout.replaceWith(output);
       this.readout = output;
-      this.side.replaceChildren(...parts.filter(Boolean));
+      this.below.replaceChildren(...[errorPart(shown), recipePart(picture)].filter(Boolean));
+      this.beside.replaceChildren(...[classes, scores].filter(Boolean));
     }
 
     press(event) {
@@ -457,14 +377,19 @@ const showImages = (() => {
       const step = 40;
       const actions = event.shiftKey
         ? {
-          ArrowLeft: () => stage.panBy(step, 0), ArrowRight: () => stage.panBy(-step, 0),
-          ArrowUp: () => stage.panBy(0, step), ArrowDown: () => stage.panBy(0, -step),
-          "+": () => stage.zoomBy(1),
-        }
+            ArrowLeft: () => stage.panBy(step, 0),
+            ArrowRight: () => stage.panBy(-step, 0),
+            ArrowUp: () => stage.panBy(0, step),
+            ArrowDown: () => stage.panBy(0, -step),
+            "+": () => stage.zoomBy(1),
+          }
         : {
-          ArrowLeft: () => this.go(index - 1), ArrowRight: () => this.go(index + 1),
-          "+": () => stage.zoomBy(1), "-": () => stage.zoomBy(-1), 0: () => stage.zoomBy(-Infinity),
-        };
+            ArrowLeft: () => this.go(index - 1),
+            ArrowRight: () => this.go(index + 1),
+            "+": () => stage.zoomBy(1),
+            "-": () => stage.zoomBy(-1),
+            0: () => stage.zoomBy(-Infinity),
+          };
       if (!Object.hasOwn(actions, event.key)) return;
       event.preventDefault();
       actions[event.key]();
@@ -473,7 +398,9 @@ const showImages = (() => {
 
   return (board, container, index) => {
     if (!board.pictures.length) {
-      container.append(element("p", { class: "small" }, "No images of this data set are in the report."));
+      container.append(
+        element("p", { class: "small" }, "No images of this data set are in the report."),
+      );
       return;
     }
     container.classList.add("images");

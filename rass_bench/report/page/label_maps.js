@@ -48,7 +48,10 @@ const labelMaps = (() => {
     const ious = new Map(present.map((id) => [id, common[id] / inEither[id]]));
     const total = [...ious.values()].reduce((sum, iou) => sum + iou, 0);
     return {
-      right, wrong: judged - right, ignored, ious,
+      right,
+      wrong: judged - right,
+      ignored,
+      ious,
       accuracy: judged ? right / judged : null,
       meanIou: present.length ? total / present.length : null,
     };
@@ -59,9 +62,11 @@ const labelMaps = (() => {
     const image = new ImageData(width, truth.length / width);
     const paint = new Uint32Array(image.data.buffer);
     const [right, wrong, ignored] = [colours.right, colours.wrong, colours.ignored].map(
-      (colour) => new Uint32Array(
-        new Uint8ClampedArray([...colour.match(/\w\w/g).map((part) => parseInt(part, 16)), 255]).buffer,
-      )[0],
+      (colour) =>
+        new Uint32Array(
+          new Uint8ClampedArray([...colour.match(/\w\w/g).map((part) => parseInt(part, 16)), 255])
+            .buffer,
+        )[0],
     );
     truth.forEach((wanted, pixel) => {
       paint[pixel] = wanted === NONE ? ignored : predicted[pixel] === wanted ? right : wrong;

@@ -2,9 +2,31 @@
 
 const drawPlots = (() => {
   const {
-    axis, cut, describeLine, endLabels, faded, forgetGone, graph, hover, intervals,
-    legend, logAxis, markedStroke, markers, pointTrace, protocolName, range, redraw,
-    shortNames, shown, signsOf, stroke, symbolOf, widest, withInterval, written,
+    axis,
+    cut,
+    describeLine,
+    endLabels,
+    faded,
+    forgetGone,
+    graph,
+    hover,
+    intervals,
+    legend,
+    logAxis,
+    markedStroke,
+    markers,
+    pointTrace,
+    protocolName,
+    range,
+    redraw,
+    shortNames,
+    shown,
+    signsOf,
+    stroke,
+    symbolOf,
+    widest,
+    withInterval,
+    written,
   } = plotting;
 
   const COSTS = {
@@ -12,12 +34,14 @@ const drawPlots = (() => {
       title: "Quality against speed",
       axis: "images a second (FPS)",
       how: "Higher is better, further right is faster.",
+      unknown: "the speed is not known",
       write: (value) => String(Number(value.toPrecision(3))),
     },
     all_parameters: {
       title: "Quality against size",
       axis: "parameters of all that runs, a restorer included",
       how: "Higher is better, further left is smaller.",
+      unknown: "not all parameters are known",
       write: countOf,
     },
   };
@@ -27,10 +51,15 @@ const drawPlots = (() => {
   const ALL_SHOWN = 6;
   const SHOWN_OF_A_PROTOCOL = 2;
   const SEARCHABLE = 12;
-  const WIDE = 560;
+  const WIDE = 440;
 
   function countOf(value) {
-    const units = [[1e9, " G"], [1e6, " M"], [1e3, " k"], [0, ""]];
+    const units = [
+      [1e9, " G"],
+      [1e6, " M"],
+      [1e3, " k"],
+      [0, ""],
+    ];
     const [scale, unit] = units.find(([least]) => value >= least);
     return `${Number((value / (scale || 1)).toPrecision(4))}${unit}`;
   }
@@ -48,6 +77,9 @@ const drawPlots = (() => {
     const [low, high] = range(values.map((value) => shown(metric, value)));
     return metric.is_percent ? [Math.max(low, -2), Math.min(high, 102)] : [low, high];
   }
+
+  const titleOf = ({ id, heading }) =>
+    id.startsWith("psnr/") && !heading.includes("dB") ? `${heading} dB` : heading;
 
   // Who is not drawn, and why.
   function leftOut(apart, metric) {
@@ -71,7 +103,8 @@ const drawPlots = (() => {
       board.fronts.filter((front) => front.axis === cost).flatMap((front) => front.best),
     );
     drawn.sort((a, b) => best.has(b.id) - best.has(a.id));
-    const { title, how } = COSTS[cost];
+    const { title, how, unknown } = COSTS[cost];
+    const unstated = board.lines.filter((line) => line[cost] === null && isRanked(line, metric));
     const hasReported = cost === "fps" && drawn.some((line) => line.kind === "reported");
     return {
       title,
@@ -83,12 +116,17 @@ const drawPlots = (() => {
         hasReported &&
           "Reported speeds hold on their authors’ devices: a group of their own, not to be " +
             "compared with measured ones.",
-        leftOut(known.filter((line) => !isRanked(line, metric)), metric),
+        leftOut(
+          known.filter((line) => !isRanked(line, metric)),
+          metric,
+        ),
+        unstated.length && `Not drawn: ${unstated.length} of which ${unknown}.`,
       ],
       legend: legend(
         ...signsOf(drawn),
         ...fronts.map((front, place) => [
-          stroke(FRONT_DASHES[place % FRONT_DASHES.length]), `front: ${cut(front.group, 60)}`,
+          stroke(FRONT_DASHES[place % FRONT_DASHES.length]),
+          `front: ${cut(front.group, 60)}`,
         ]),
       ),
       body: graph(`${title}, ${drawn.length} points`, 330, (width) =>
@@ -108,8 +146,13 @@ const drawPlots = (() => {
       width,
       height: Math.round(Math.min(440, Math.max(330, 0.62 * width))),
       margin,
-      xaxis: logAxis(title, drawn.map((line) => line[cost]), write, room),
-      yaxis: { ...axis(metric.heading), range: rangeOf(metric, ends) },
+      xaxis: logAxis(
+        title,
+        drawn.map((line) => line[cost]),
+        write,
+        room,
+      ),
+      yaxis: { ...axis(titleOf(metric)), range: rangeOf(metric, ends) },
     };
     const points = drawn.map((line, place) => ({
       line,
@@ -124,16 +167,25 @@ const drawPlots = (() => {
         ),
       ].join("<br>"),
     }));
-    const trace = { ...pointTrace(points, shape), error_y: intervals(metric, cells) };
+    const strokes = [
+      ...fronts.flatMap((front) => stairs(front, metric)),
+      ...bars(points, metric, cells),
+    ];
+    const trace = { ...pointTrace(points, shape, strokes), error_y: intervals(metric, cells) };
     return { data: [...fronts.map((front, place) => edge(front, metric, place)), trace], shape };
   }
+
+  const corner = (front, metric) => (id) => [
+    lineOf(id)[front.axis],
+    shown(metric, cellOf(lineOf(id), metric).value),
+  ];
 
   // A front as a staircase: what lies below it is beaten.
   const edge = (front, metric, place) => ({
     type: "scatter",
     mode: "lines",
-    x: front.best.map((id) => lineOf(id)[front.axis]),
-    y: front.best.map((id) => shown(metric, cellOf(lineOf(id), metric).value)),
+    x: front.best.map((id) => corner(front, metric)(id)[0]),
+    y: front.best.map((id) => corner(front, metric)(id)[1]),
     line: {
       shape: "hv",
       dash: FRONT_DASHES[place % FRONT_DASHES.length],
@@ -143,19 +195,53 @@ const drawPlots = (() => {
     hoverinfo: "skip",
   });
 
+  // The strokes of that staircase: along, then up.
+  function stairs(front, metric) {
+    const corners = front.best.map(corner(front, metric));
+    return corners.slice(1).flatMap(([x, y], place) => {
+      const [fromX, fromY] = corners[place];
+      return [
+        [
+          [fromX, fromY],
+          [x, fromY],
+        ],
+        [
+          [x, fromY],
+          [x, y],
+        ],
+      ];
+    });
+  }
+
+  const bars = (points, metric, cells) =>
+    points.flatMap(({ x }, place) =>
+      cells[place].ci95 ? [cells[place].ci95.map((end) => [x, shown(metric, end)])] : [],
+    );
+
   function costTable({ metric, cost, drawn, fronts, best }) {
     const groupOf = (line) =>
       fronts.find((front) => front.lines.includes(line.id))?.group ?? line.device ?? line.source;
     return {
       head: [
-        "line", "protocol", "kind", "group", metric.heading, "95 % interval", COSTS[cost].axis,
+        "line",
+        "protocol",
+        "kind",
+        "group",
+        metric.heading,
+        "95 % interval",
+        COSTS[cost].axis,
         "on the front",
       ],
       rows: () =>
         drawn.map((line) => [
-          line.name, protocolName(line.protocol), line.kind, groupOf(line) ?? "–",
-          cellOf(line, metric).text, cellOf(line, metric).ci95_text,
-          COSTS[cost].write(line[cost]), best.has(line.id) ? "yes" : "no",
+          line.name,
+          protocolName(line.protocol),
+          line.kind,
+          groupOf(line) ?? "–",
+          cellOf(line, metric).text,
+          cellOf(line, metric).ci95_text,
+          COSTS[cost].write(line[cost]),
+          best.has(line.id) ? "yes" : "no",
         ]),
     };
   }
@@ -234,7 +320,6 @@ const drawPlots = (() => {
       notes: [],
       legend: chooser({ board, candidates, names, state, update }),
       body: element("div", { class: "multiples" }, ...graphs),
-      wide: true,
       table: strengthTable(board, state.chosen),
     };
   }
@@ -249,7 +334,7 @@ const drawPlots = (() => {
       height: 280,
       margin: { l: 48, r: 14, t: 26, b: 46 },
       xaxis: { ...axis(factor.axis), range: factor.harder_when_lower ? [high, low] : [low, high] },
-      yaxis: { ...axis(metric.heading), range: commonRange(board, state.chosen) },
+      yaxis: { ...axis(titleOf(metric)), range: commonRange(board, state.chosen) },
     };
     const data = curves.flatMap((curve) => {
       const line = lineOf(curve.line);
@@ -329,7 +414,16 @@ const drawPlots = (() => {
     });
     close();
     const line = { width: 0 };
-    return { type: "scatter", mode: "lines", x, y, fill: "toself", fillcolor: colour, line, hoverinfo: "skip" };
+    return {
+      type: "scatter",
+      mode: "lines",
+      x,
+      y,
+      fill: "toself",
+      fillcolor: colour,
+      line,
+      hoverinfo: "skip",
+    };
   }
 
   function strengthTable(board, chosen) {
@@ -343,8 +437,12 @@ const drawPlots = (() => {
             .filter((curve) => chosen.has(curve.line))
             .flatMap((curve) =>
               factor.bins.map((bin, place) => [
-                factor.axis, lineOf(curve.line).name, protocolName(lineOf(curve.line).protocol),
-                number(bin.low), number(bin.high), bin.images,
+                factor.axis,
+                lineOf(curve.line).name,
+                protocolName(lineOf(curve.line).protocol),
+                number(bin.low),
+                number(bin.high),
+                bin.images,
                 curve.values[place] === null ? "–" : written(metric, curve.values[place]),
                 curve.ci95[place]?.map((end) => written(metric, end)).join("–") ?? "–",
               ]),
@@ -388,7 +486,9 @@ const drawPlots = (() => {
             pointerType === "mouse" && chosen.has(line.id) && point(line.id),
           onpointerleave: () => point(null),
         },
-        stroke("solid"), text, tag,
+        stroke("solid"),
+        text,
+        tag,
       );
       chips.set(line.id, chip);
       show(line);
@@ -405,7 +505,9 @@ const drawPlots = (() => {
 
   function search(candidates, chips) {
     const box = element("input", {
-      type: "search", placeholder: "name or protocol", "aria-label": "Find a line",
+      type: "search",
+      placeholder: "name or protocol",
+      "aria-label": "Find a line",
     });
     box.addEventListener("input", () => {
       const words = box.value.toLowerCase();
@@ -438,8 +540,12 @@ const drawPlots = (() => {
         rows: () =>
           board.slopes.flatMap((slope) =>
             slope.points.map(([protocol, id]) => [
-              slope.model, protocolName(protocol), lineOf(id).name, lineOf(id).kind,
-              cellOf(lineOf(id), metric).text, cellOf(lineOf(id), metric).ci95_text,
+              slope.model,
+              protocolName(protocol),
+              lineOf(id).name,
+              lineOf(id).kind,
+              cellOf(lineOf(id), metric).text,
+              cellOf(lineOf(id), metric).ci95_text,
             ]),
           ),
       },
@@ -466,10 +572,14 @@ const drawPlots = (() => {
         tickvals: protocols.map((_, place) => place),
         ticktext: protocols.map(protocolName),
       },
-      yaxis: { ...axis(metric.heading), range: rangeOf(metric, values) },
+      yaxis: { ...axis(titleOf(metric)), range: rangeOf(metric, values) },
     };
     const traces = board.slopes.map((slope) => slopeTrace(slope, metric, protocols));
-    const ends = traces.map(({ x, y }, place) => ({ x: x.at(-1), y: y.at(-1), text: texts[place] }));
+    const ends = traces.map(({ x, y }, place) => ({
+      x: x.at(-1),
+      y: y.at(-1),
+      text: texts[place],
+    }));
     return { data: traces, shape: { ...shape, annotations: endLabels(ends, shape) } };
   }
 
@@ -526,8 +636,11 @@ const drawPlots = (() => {
         head: ["line", "kind", "source", distortion.heading, perception.heading],
         rows: () =>
           drawn.map((line) => [
-            line.name, line.kind, line.source ?? "–",
-            cellOf(line, distortion).text, cellOf(line, perception).text,
+            line.name,
+            line.kind,
+            line.source ?? "–",
+            cellOf(line, distortion).text,
+            cellOf(line, perception).text,
           ]),
       },
     };
@@ -540,7 +653,7 @@ const drawPlots = (() => {
       width,
       height: Math.round(Math.min(480, Math.max(360, 0.7 * width))),
       margin: { l: 56, r: 18, t: 28, b: 50 },
-      xaxis: { ...axis(distortion.heading), range: range(xs) },
+      xaxis: { ...axis(titleOf(distortion)), range: range(xs) },
       yaxis: { ...axis(perception.heading), range: range(ys) },
     };
     const points = drawn.map((line, place) => ({
@@ -563,7 +676,10 @@ const drawPlots = (() => {
   function numbers({ head, rows }) {
     const table = element("div", { class: "scroll tall" });
     const details = element(
-      "details", { class: "numbers" }, element("summary", {}, "Numbers of this plot"), table,
+      "details",
+      { class: "numbers" },
+      element("summary", {}, "Numbers of this plot"),
+      table,
     );
     details.addEventListener("toggle", () => {
       if (details.open) table.replaceChildren(tableOf(head, rows()));
@@ -577,18 +693,37 @@ const drawPlots = (() => {
     return element(
       "table",
       {},
-      element("thead", {}, element("tr", {}, ...head.map((text, column) =>
-        element("th", { scope: "col", class: classes[column] }, text)))),
-      element("tbody", {}, ...rows.map((row) =>
-        element("tr", {}, ...row.map((text, column) =>
-          element("td", { class: classes[column] }, element("bdi", {}, String(text))))))),
+      element(
+        "thead",
+        {},
+        element(
+          "tr",
+          {},
+          ...head.map((text, column) =>
+            element("th", { scope: "col", class: classes[column] }, text),
+          ),
+        ),
+      ),
+      element(
+        "tbody",
+        {},
+        ...rows.map((row) =>
+          element(
+            "tr",
+            {},
+            ...row.map((text, column) =>
+              element("td", { class: classes[column] }, element("bdi", {}, String(text))),
+            ),
+          ),
+        ),
+      ),
     );
   }
 
   function card(figure) {
     return element(
       "section",
-      { class: figure.wide ? "plot wide" : "plot" },
+      { class: "plot" },
       element("h2", {}, figure.title),
       element("p", { class: "how" }, figure.how),
       figure.legend,
@@ -600,35 +735,40 @@ const drawPlots = (() => {
 
   // Why plots that one may look for are not there.
   function missing(board) {
-    const measured = board.lines.some((line) => line.kind !== "reported");
-    return [
-      board.lines.some((line) => line.fps !== null) ? null : "speed: no line states it",
+    const [metric] = board.metrics;
+    const isMeasured = board.lines.some((line) => line.kind !== "reported");
+    const reasons = [
+      board.lines.some((line) => line.fps !== null && isRanked(line, metric))
+        ? null
+        : "quality against speed, as no line in a ranking states its speed",
       board.factors.length
         ? null
-        : measured
-          ? "strength of the degradation: it is not known how the images were degraded, or no run kept its numbers by image"
-          : "strength of the degradation: papers do not report numbers by image",
-      board.slopes.length ? null : "protocols: no model stands under two of DT, R2S and FT",
+        : `quality against the strength of the degradation, as ${
+            isMeasured
+              ? "no run here has recipes and numbers of each image"
+              : "papers print no numbers of each image"
+          }`,
+      board.slopes.length
+        ? null
+        : "steps between protocols, as no model stands under two of DT, R2S and FT",
     ].filter(Boolean);
+    return reasons.length ? `Not drawn: ${reasons.join("; ")}.` : null;
   }
 
   return (board, container) => {
     forgetGone();
     const names = shortNames(board);
-    const figures = [
+    const small = [
       costFigure(board, "fps", names),
       costFigure(board, "all_parameters", names),
       slopeFigure(board),
       ...perceptionFigures(board, names),
-      strengthFigure(board, names),
     ].filter(Boolean);
-    container.classList.add("plots");
-    container.append(...figures.map(card));
+    const wide = strengthFigure(board, names);
     const reasons = missing(board);
-    if (reasons.length) {
-      container.append(
-        element("p", { class: "small wide" }, `Not drawn. ${reasons.join(". ")}.`),
-      );
-    }
+    container.append(
+      element("div", { class: "abreast" }, small.map(card)),
+      ...[wide && card(wide), reasons && element("p", { class: "small" }, reasons)].filter(Boolean),
+    );
   };
 })();

@@ -92,7 +92,10 @@ const plotting = (() => {
   // Signs and legends
 
   const faded = (colour, alpha) =>
-    colour + Math.round(255 * alpha).toString(16).padStart(2, "0");
+    colour +
+    Math.round(255 * alpha)
+      .toString(16)
+      .padStart(2, "0");
   const symbolOf = (protocol) => SHAPES[protocol];
   const colourOf = (protocol) => cssColour(`--${protocol}`);
 
@@ -141,9 +144,7 @@ const plotting = (() => {
     );
 
   function legend(...entries) {
-    const rows = entries.map(([sign, text]) =>
-      element("li", {}, sign, element("bdi", {}, text)),
-    );
+    const rows = entries.map(([sign, text]) => element("li", {}, sign, element("bdi", {}, text)));
     return element("ul", { class: "signs" }, ...rows);
   }
 
@@ -190,7 +191,11 @@ const plotting = (() => {
     const every = Math.ceil((inside.length * 48) / room);
     const tickvals = inside.filter((_, place) => place % every === 0);
     return {
-      ...axis(title), type: "log", range: [low, high], tickvals, ticktext: tickvals.map(write),
+      ...axis(title),
+      type: "log",
+      range: [low, high],
+      tickvals,
+      ticktext: tickvals.map(write),
     };
   }
 
@@ -236,27 +241,41 @@ const plotting = (() => {
     const width = ruler.measureText(text).width + 2;
     const half = LABEL_HEIGHT / 2;
     const beside = (left, middle) => ({
-      left, right: left + width, top: middle - half, bottom: middle + half,
+      left,
+      right: left + width,
+      top: middle - half,
+      bottom: middle + half,
     });
     return {
       "middle right": beside(x + 9, y),
       "middle left": beside(x - 9 - width, y),
       "top center": beside(x - width / 2, y - 8 - half),
       "bottom center": beside(x - width / 2, y + 8 + half),
+      "top right": beside(x + 5, y - 5 - half),
+      "top left": beside(x - 5 - width, y - 5 - half),
+      "bottom right": beside(x + 5, y + 5 + half),
+      "bottom left": beside(x - 5 - width, y + 5 + half),
     };
   }
 
   const overlap = (a, b) =>
     a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
   const isInside = (box, area) =>
-    box.left >= area.left && box.right <= area.right &&
-    box.top >= area.top && box.bottom <= area.bottom;
+    box.left >= area.left &&
+    box.right <= area.right &&
+    box.top >= area.top &&
+    box.bottom <= area.bottom;
 
   // The position of each spot's text, the first spots first; null where there is no room.
-  function placeLabels(spots, area) {
-    const taken = spots.map(({ x, y }) => ({
-      left: x - 6, right: x + 6, top: y - 6, bottom: y + 6,
-    }));
+  function placeLabels(spots, area, strokes) {
+    const around = (from, to, reach) => ({
+      left: Math.min(from.x, to.x) - reach,
+      right: Math.max(from.x, to.x) + reach,
+      top: Math.min(from.y, to.y) - reach,
+      bottom: Math.max(from.y, to.y) + reach,
+    });
+    const taken = spots.map((spot) => around(spot, spot, 6));
+    taken.push(...strokes.map(([from, to]) => around(from, to, 1)));
     return spots.map((spot, place) => {
       if (place >= LABELLED) return null;
       const free = Object.entries(boxesBeside(spot)).find(
@@ -268,14 +287,17 @@ const plotting = (() => {
     });
   }
 
-  // Points of {line, x, y, label, hover} in a plot's shape; the first are labelled first.
-  function pointTrace(points, shape) {
+  // Points of {line, x, y, label, hover} in a plot's shape; the first are labelled first. Labels
+  // keep clear of the strokes: straight ones along an axis, from [x, y] to [x, y].
+  function pointTrace(points, shape, strokes = []) {
     const { width, height, margin } = shape;
     const spots = points.map((point) => ({
-      ...spotOf(shape, point.x, point.y), text: point.label,
+      ...spotOf(shape, point.x, point.y),
+      text: point.label,
     }));
     const area = { left: margin.l, right: width, top: 0, bottom: height - margin.b };
-    const places = placeLabels(spots, area);
+    const drawn = strokes.map((ends) => ends.map(([x, y]) => spotOf(shape, x, y)));
+    const places = placeLabels(spots, area, drawn);
     return {
       type: "scatter",
       mode: "markers+text",
@@ -287,7 +309,10 @@ const plotting = (() => {
       hovertext: points.map((point) => point.hover),
       hoverinfo: "text",
       customdata: points.map((point) => point.line.id),
-      marker: markers(points.map((point) => point.line), 9),
+      marker: markers(
+        points.map((point) => point.line),
+        9,
+      ),
       cliponaxis: false,
     };
   }
@@ -311,7 +336,8 @@ const plotting = (() => {
       free = spot.top - LABEL_HEIGHT;
     }
     return spots.map(({ x, y, at, top, text }) => ({
-      x, y,
+      x,
+      y,
       text: label(text),
       font: { size: 11, color: cssColour("--ink") },
       xanchor: "left",
@@ -415,8 +441,30 @@ const plotting = (() => {
   }
 
   return {
-    axis, cut, describeLine, endLabels, faded, forgetGone, graph, hover, intervals,
-    legend, logAxis, markedStroke, markers, pointTrace, protocolName, range, redraw,
-    shortNames, shown, signsOf, stroke, symbolOf, widest, withInterval, written,
+    axis,
+    cut,
+    describeLine,
+    endLabels,
+    faded,
+    forgetGone,
+    graph,
+    hover,
+    intervals,
+    legend,
+    logAxis,
+    markedStroke,
+    markers,
+    pointTrace,
+    protocolName,
+    range,
+    redraw,
+    shortNames,
+    shown,
+    signsOf,
+    stroke,
+    symbolOf,
+    widest,
+    withInterval,
+    written,
   };
 })();

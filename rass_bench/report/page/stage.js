@@ -45,11 +45,16 @@ const makeStage = (() => {
       this.size = null;
       this.views = ["left", "right"].map(makeView);
       this.handle = element("div", {
-        class: "handle", role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": 100,
-        "aria-label": "Divider: share of the left view",
+        class: "handle",
+        role: "slider",
+        tabindex: 0,
+        "aria-valuemin": 0,
+        "aria-valuemax": 100,
+        "aria-label": "Divider between the views",
       });
       const [left, right] = this.views;
-      this.node = element("div", { class: "stage" }, right.node, left.node, this.handle);
+      this.stage = element("div", { class: "stage" }, left.node, right.node, this.handle);
+      this.node = element("div", { class: "room" }, this.stage);
       this.pointers = new Map();
       this.handle.addEventListener("keydown", (event) => this.#moveByKey(event));
       this.#listen();
@@ -65,18 +70,18 @@ const makeStage = (() => {
     // Everything at its place: after a change of the state, the pictures or the room.
     place() {
       if (!this.size || !this.node.clientWidth) return;
-      const { state, node, views } = this;
+      const { state, stage, views } = this;
       const isSplit = state.mode === "slider";
       const frame = this.#frame();
-      node.classList.toggle("split", isSplit);
-      node.classList.toggle("zoomed", state.zoom > 0);
-      node.style.setProperty("--mask", state.mask / 100);
-      node.style.setProperty("--divider", `${state.divider}%`);
-      node.style.setProperty("--width", `${frame.width}px`);
-      node.style.setProperty("--height", `${frame.height}px`);
+      stage.classList.toggle("split", isSplit);
+      stage.classList.toggle("zoomed", state.zoom > 0);
+      stage.style.setProperty("--mask", state.mask / 100);
+      stage.style.setProperty("--divider", `${state.divider}%`);
+      stage.style.setProperty("--width", `${frame.width}px`);
+      stage.style.setProperty("--height", `${frame.height}px`);
       this.handle.hidden = !isSplit;
       this.handle.setAttribute("aria-valuenow", Math.round(state.divider));
-      this.handle.setAttribute("aria-valuetext", `${Math.round(state.divider)} % left view`);
+      this.handle.setAttribute("aria-valuetext", `${Math.round(state.divider)} % is the left view`);
       for (const { world } of views) {
         world.style.width = `${frame.world.width}px`;
         world.style.height = `${frame.world.height}px`;
@@ -103,7 +108,8 @@ const makeStage = (() => {
       const world = { width: inDots(size.width * scale), height: inDots(size.height * scale) };
       const half = 0.5 / ZOOMS[state.zoom];
       state.centre = {
-        x: clamp(state.centre.x, half, 1 - half), y: clamp(state.centre.y, half, 1 - half),
+        x: clamp(state.centre.x, half, 1 - half),
+        y: clamp(state.centre.y, half, 1 - half),
       };
       const x = inDots((width / 2 - state.centre.x * world.width) * dots);
       const y = inDots((height / 2 - state.centre.y * world.height) * dots);
@@ -118,7 +124,8 @@ const makeStage = (() => {
         if (x < 0 || y < 0 || x >= box.width || y >= box.height) continue;
         const { frame } = this;
         return {
-          x: (x - frame.x) / frame.world.width, y: (y - frame.y) / frame.world.height,
+          x: (x - frame.x) / frame.world.width,
+          y: (y - frame.y) / frame.world.height,
           inView: { x: x / box.width, y: y / box.height },
         };
       }
@@ -150,9 +157,14 @@ const makeStage = (() => {
       const step = event.shiftKey ? 10 : 2;
       const { divider } = this.state;
       const target = {
-        ArrowLeft: divider - step, ArrowDown: divider - step, PageDown: divider - 10,
-        ArrowRight: divider + step, ArrowUp: divider + step, PageUp: divider + 10,
-        Home: 0, End: 100,
+        ArrowLeft: divider - step,
+        ArrowDown: divider - step,
+        PageDown: divider - 10,
+        ArrowRight: divider + step,
+        ArrowUp: divider + step,
+        PageUp: divider + 10,
+        Home: 0,
+        End: 100,
       }[event.key];
       if (target === undefined) return;
       event.preventDefault();
@@ -160,18 +172,20 @@ const makeStage = (() => {
     }
 
     #listen() {
-      const { node, pointers } = this;
-      node.addEventListener("pointerdown", (event) => this.#press(event));
-      node.addEventListener("pointermove", (event) => this.#move(event));
+      const { stage, pointers } = this;
+      stage.addEventListener("pointerdown", (event) => this.#press(event));
+      stage.addEventListener("pointermove", (event) => this.#move(event));
       for (const kind of ["pointerup", "pointercancel"]) {
-        node.addEventListener(kind, (event) => pointers.delete(event.pointerId));
+        stage.addEventListener(kind, (event) => pointers.delete(event.pointerId));
       }
-      node.addEventListener("pointerleave", () => {
-        node.classList.remove("pointed");
+      stage.addEventListener("pointerleave", ({ pointerType }) => {
+        // What a finger has pointed at stays readable.
+        if (pointerType === "touch") return;
+        stage.classList.remove("pointed");
         this.onpoint(null);
       });
       // A wheel alone scrolls the page, as everywhere.
-      node.addEventListener(
+      stage.addEventListener(
         "wheel",
         (event) => {
           const spot = this.#under(event);
@@ -185,9 +199,9 @@ const makeStage = (() => {
 
     #press(event) {
       if (event.button !== 0 || !this.frame) return;
-      this.node.setPointerCapture(event.pointerId);
-      const divides = event.target === this.handle ||
-        (this.state.mode === "slider" && this.state.zoom === 0);
+      this.stage.setPointerCapture(event.pointerId);
+      const divides =
+        event.target === this.handle || (this.state.mode === "slider" && this.state.zoom === 0);
       this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY, divides });
       this.spread = this.#spread();
       if (event.target !== this.handle) event.preventDefault();
@@ -228,10 +242,10 @@ const makeStage = (() => {
 
     #point(spot) {
       const isInside = spot && spot.x >= 0 && spot.x < 1 && spot.y >= 0 && spot.y < 1;
-      this.node.classList.toggle("pointed", Boolean(isInside));
+      this.stage.classList.toggle("pointed", Boolean(isInside));
       if (isInside) {
-        this.node.style.setProperty("--x", `${100 * spot.inView.x}%`);
-        this.node.style.setProperty("--y", `${100 * spot.inView.y}%`);
+        this.stage.style.setProperty("--x", `${100 * spot.inView.x}%`);
+        this.stage.style.setProperty("--y", `${100 * spot.inView.y}%`);
       }
       this.onpoint(isInside ? spot : null);
     }
