@@ -287,10 +287,12 @@ def test_names_of_strangers_bring_nothing_alive_into_an_svg(hostile):
                 assert element.get(LINK, "#").startswith("#")
 
 
-def test_a_dollar_sign_starts_no_formula(hostile):
-    strength = next(file for file in hostile if file.name == f"{SCENES}-strength.svg")
-    shown = " ".join(texts(ElementTree.parse(strength).getroot()))
-    assert "50 % & more_of $i" in shown
+def test_dollar_signs_hold_no_formula(tmp_path):
+    made = board("b0", 3, 20, pictures=0)
+    lines = tuple(replace(line, name=f"{line.protocol}$x_2$") for line in made.lines)
+    write_figures(one(replace(made, lines=lines)), tmp_path)
+    for kind, text in (("fps", "dt$x_2$"), ("classes", "DT: dt$x_2$"), ("strength", "FT: ft$x_2$")):
+        assert text in texts(svg(tmp_path, f"{SCENES}-{kind}"))
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "$\\frac{1}{0}$", "a\x00b\x1b[31m", "\ud800", "$", ""])
