@@ -23,6 +23,8 @@ SCRIPTS = (
     "app.js",
     "overview.js",
     "board.js",
+    "columns.js",
+    "controls.js",
     "table.js",
     "copy.js",
     "model.js",

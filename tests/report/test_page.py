@@ -166,7 +166,7 @@ def opened(browser):
 
     def open_page(path, view="", *, width=1600, theme="light", **options):
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme, **options
+            viewport={"width": width, "height": 600}, color_scheme=theme, **options
         )
         contexts.append(context)
         one = Opened(context.new_page(), path.as_uri())

@@ -49,8 +49,39 @@ function linkTo(address, ...children) {
 // A name as its own piece of text, whichever way it is written, with its revisions set back.
 function nameOf(name) {
   const parts = name.split(/(@[^\s@]+)/);
-  const shown = parts.map((part, place) => (place % 2 ? element("span", { class: "rev" }, part) : part));
+  const shown = parts.map((part, place) =>
+    place % 2 ? element("span", { class: "rev" }, part) : part,
+  );
   return element("bdi", { class: "name" }, ...shown);
+}
+
+// A part of a view, below a heading of its own.
+function part(id, title, ...children) {
+  const heading = element("h2", { id }, title);
+  return element("section", { "aria-labelledby": id }, heading, ...children);
+}
+
+// The same as a card.
+function card(id, title, ...children) {
+  const made = part(id, title, ...children);
+  made.className = "boxed";
+  return made;
+}
+
+// A box in which a wide table scrolls, and a long one where it is tall; the keyboard reaches it.
+function scrollBox(label, isTall, ...children) {
+  const kind = isTall ? "scroll tall" : "scroll";
+  return element(
+    "div",
+    { class: kind, tabindex: 0, role: "region", "aria-label": label },
+    ...children,
+  );
+}
+
+// A table's headings; those of numbers have the class n.
+function headRow(heads) {
+  const cells = heads.map(([text, kind]) => element("th", { scope: "col", class: kind }, text));
+  return element("thead", {}, element("tr", {}, cells));
 }
 
 const shortBoardNames = new Map();
@@ -96,7 +127,8 @@ async function unpackScores(board) {
     const code = codes.getUint16(2 * place, true);
     return code === UNDEFINED_CODE ? NaN : low + ((high - low) * code) / (UNDEFINED_CODE - 1);
   };
-  const row = (number) => Float64Array.from(ids, (_, column) => valueAt(number * ids.length + column));
+  const row = (number) =>
+    Float64Array.from(ids, (_, column) => valueAt(number * ids.length + column));
   return new Map(board.scores.lines.map((id, number) => [id, row(number)]));
 }
 
@@ -210,7 +242,11 @@ function drawNothing(view) {
 
 function showView() {
   const { title, board, draw } = viewOf(location.hash);
-  const heading = element("h1", { tabindex: -1 }, draw === drawOverview ? "Overview" : nameOf(title));
+  const heading = element(
+    "h1",
+    { tabindex: -1 },
+    draw === drawOverview ? "Overview" : nameOf(title),
+  );
   byId("view").replaceChildren(heading);
   document.title = `${title} – ${report.title}`;
   for (const link of byId("nav").querySelectorAll("a")) {

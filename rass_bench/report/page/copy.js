@@ -15,11 +15,29 @@ function oneLine(text) {
 }
 
 const LATEX = {
-  "\\": "\\textbackslash{}", "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}",
-  "^": "\\textasciicircum{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_",
-  "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", "`": "\\textasciigrave{}",
-  "[": "{[}", "]": "{]}", "*": "{*}", "-": "{-}",
-  "–": "--", "→": "$\\rightarrow$", "↑": "$\\uparrow$", "↓": "$\\downarrow$", "†": "\\dag{}",
+  "\\": "\\textbackslash{}",
+  "{": "\\{",
+  "}": "\\}",
+  "~": "\\textasciitilde{}",
+  "^": "\\textasciicircum{}",
+  "&": "\\&",
+  "%": "\\%",
+  $: "\\$",
+  "#": "\\#",
+  _: "\\_",
+  "<": "\\textless{}",
+  ">": "\\textgreater{}",
+  "|": "\\textbar{}",
+  "`": "\\textasciigrave{}",
+  "[": "{[}",
+  "]": "{]}",
+  "*": "{*}",
+  "-": "{-}",
+  "–": "--",
+  "→": "$\\rightarrow$",
+  "↑": "$\\uparrow$",
+  "↓": "$\\downarrow$",
+  "†": "\\dag{}",
 };
 
 // A bracket or a star behind a line's end would be its argument; two hyphens would be a dash.
@@ -29,9 +47,13 @@ const latexText = (text) =>
 // Shown as it is: neither markup nor HTML nor link.
 function markdownText(text) {
   return oneLine(text)
-    .replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")
+    .replace(/&/g, "&amp;")
+    .replace(/</g, "&lt;")
+    .replace(/>/g, "&gt;")
     .replace(/[\\`*_[\]!|~$]/g, "\\$&")
-    .replace(/:\/\//g, "&#58;//").replace(/www\./g, "www&#46;").replace(/@/g, "&#64;");
+    .replace(/:\/\//g, "&#58;//")
+    .replace(/www\./g, "www&#46;")
+    .replace(/@/g, "&#64;");
 }
 
 // A text that a spreadsheet would take for a formula gets an apostrophe in front.
@@ -78,14 +100,20 @@ function asMarkdown({ columns, groups }) {
       return row(isGrouped ? [markdownText(group.title), ...cells] : cells);
     }),
   );
-  const [head, rule] = isGrouped ? [["ranking", ...heads], ["---", ...rules]] : [heads, rules];
+  const [head, rule] = isGrouped
+    ? [
+        ["ranking", ...heads],
+        ["---", ...rules],
+      ]
+    : [heads, rules];
   return [row(head), row(rule), ...rows, ""].join("\n");
 }
 
 // One line a row; intervals have columns of their own, and what there is not is empty.
 function asCsv({ columns, groups }) {
   const isGrouped = groups.some((group) => group.title);
-  const hasInterval = (one) => groups.some(({ lines }) => lines.some((line) => one.interval?.(line)));
+  const hasInterval = (one) =>
+    groups.some(({ lines }) => lines.some((line) => one.interval?.(line)));
   const withIntervals = new Set(columns.filter(hasInterval));
   const heads = columns.flatMap((one) =>
     withIntervals.has(one) ? [one.heading, `${one.heading} 95 % interval`] : [one.heading],
@@ -147,7 +175,11 @@ function showText(text, what) {
     "dialog",
     { "aria-labelledby": "copy-title", onclose: () => dialog.remove() },
     element("h2", { id: "copy-title" }, "Copy " + what),
-    element("p", { class: "small" }, "This browser lets no page copy. The text is selected: copy it with Ctrl+C or ⌘C."),
+    element(
+      "p",
+      { class: "small" },
+      "This browser lets no page copy. The text is selected: copy it with Ctrl+C or ⌘C.",
+    ),
     area,
     element("form", { method: "dialog" }, element("button", {}, "Close")),
   );

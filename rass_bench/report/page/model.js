@@ -6,29 +6,25 @@ const BARS = 24;
 function drawModel(board, line, view) {
   const { details } = line;
   const home = element("a", { href: "#/board/" + board.id }, nameOf(board.name));
-  const title = details?.title ?? "";
-  view.append(
-    element("p", { class: "sub" }, kindOf(line.kind), ` · ${line.protocol.toUpperCase()}: ${report.protocols[line.protocol]} · `, home),
-  );
-  if (title) view.append(element("p", { class: "lead" }, title));
+  const protocol = ` · ${line.protocol.toUpperCase()}: ${report.protocols[line.protocol]} · `;
+  view.append(element("p", { class: "sub" }, kindOf(line.kind), protocol, home));
+  if (details?.title) view.append(element("p", { class: "lead" }, details.title));
   if (line.note) view.append(element("p", { class: "notice" }, line.note));
   const left = element("div", { class: "stack" }, numbersSection(board, line));
   if (details?.command) left.append(commandSection(details.command));
   view.append(element("div", { class: "grid" }, left, factsSection(line)));
-  const grid = element("div", { class: "grid" });
-  if (board.classes && details?.per_class.some((iou) => iou !== null)) view.append(classesSection(board, details.per_class));
-  view.append(grid);
-  if (board.scores?.lines.includes(line.id)) {
-    loadScores(board).then((scores) => {
-      grid.append(...imageSections(board, scores.get(line.id)));
-    });
+  if (board.classes && details?.per_class.some((iou) => iou !== null)) {
+    view.append(classesSection(board, details.per_class));
   }
-  const others = [...lines.values()].filter((other) => other.model === line.model && other !== line);
+  const images = element("div", { class: "grid" });
+  view.append(images);
+  loadScores(board).then((scores) => {
+    if (scores.has(line.id)) images.append(...imageSections(board, scores.get(line.id)));
+  });
+  const others = [...lines.values()].filter(
+    (other) => other.model === line.model && other !== line,
+  );
   if (others.length) view.append(othersSection(others));
-}
-
-function boxed(id, title, ...children) {
-  return element("section", { class: "boxed", "aria-labelledby": id }, element("h2", { id }, title), ...children);
 }
 
 function numbersSection(board, line) {
@@ -49,24 +45,20 @@ function numbersSection(board, line) {
         element("td", { class: "rank" }, rankOf(cell)),
       );
     });
-  const heads = [["metric", ""], ["value, 95 % interval", "n"], ["rank", ""]];
-  return boxed(
+  const heads = [["metric"], ["value, 95 % interval", "n"], ["rank"]];
+  return card(
     "h-numbers",
     "Numbers",
-    element(
-      "table",
-      { class: "numbers" },
-      element("thead", {}, element("tr", {}, heads.map(([text, kind]) => element("th", { scope: "col", class: kind }, text)))),
-      element("tbody", {}, rows),
-    ),
+    element("table", { class: "numbers" }, headRow(heads), element("tbody", {}, rows)),
   );
 }
 
 function factsSection(line) {
   const { details } = line;
-  const millions = (count) => (count === null ? null : `${(count / 1e6).toFixed(count < 1e8 ? 3 : 1)} M`);
+  const millions = (count) =>
+    count === null ? null : `${(count / 1e6).toFixed(count < 1e8 ? 3 : 1)} M`;
   const [, revision] = line.model.split("@");
-  const paper = details?.paper && /^https?:/.test(details.paper) ? linkTo(details.paper, details.paper) : details?.paper;
+  const paper = details?.paper;
   const facts = [
     ["source", line.source],
     ["record", line.link && linkTo(line.link, "record.json")],
@@ -74,7 +66,7 @@ function factsSection(line) {
     ["revision", revision],
     ["weights, SHA-256", details?.weights_sha256 && element("code", {}, details.weights_sha256)],
     ["licence", line.licence],
-    ["paper", paper],
+    ["paper", /^https?:/.test(paper ?? "") ? linkTo(paper, paper) : paper],
     ["restorer", line.restorer && nameOf(line.restorer)],
     ["", details?.restorer_title],
     ["test size", line.test_size],
@@ -88,16 +80,20 @@ function factsSection(line) {
     ...(details?.environment ?? []),
   ];
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return boxed(
+  return card(
     "h-facts",
     "Facts",
-    element("dl", { class: "facts" }, known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
+    element(
+      "dl",
+      { class: "facts" },
+      known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+    ),
   );
 }
 
 function commandSection(command) {
   const copy = () => copyText(command, "the command");
-  return boxed(
+  return card(
     "h-command",
     "Repeat it",
     element("pre", { tabindex: 0 }, element("code", {}, command)),
@@ -120,17 +116,23 @@ function classesSection(board, values) {
     .map((iou, number) => ({ iou, number, name: names[number], colour: colours[number] }))
     .filter(({ iou }) => iou !== null);
   const list = element("ul", { class: "classes" });
-  const fill = (order) => list.replaceChildren(...known.toSorted(CLASS_ORDERS[order]).map(classBar));
+  const fill = (order) =>
+    list.replaceChildren(...known.toSorted(CLASS_ORDERS[order]).map(classBar));
   const options = Object.keys(CLASS_ORDERS).map((name) => element("option", {}, name));
   fill("lowest first");
   const left = values.length - known.length;
-  return boxed(
+  return card(
     "h-classes",
     "IoU of each class",
     element(
       "div",
       { class: "controls" },
-      element("label", {}, "Sort", element("select", { onchange: (event) => fill(event.target.value) }, options)),
+      element(
+        "label",
+        {},
+        "Sort",
+        element("select", { onchange: (event) => fill(event.target.value) }, options),
+      ),
       element("span", {}, `${known.length} classes${left ? `, ${left} without a value` : ""}`),
     ),
     list,
@@ -159,10 +161,17 @@ function imageSections(board, values) {
   if (!known.length) return [];
   const sign = metric.higher_is_better ? 1 : -1;
   known.sort((a, b) => sign * (values[a] - values[b]));
-  return [hardestSection(board, metric, values, known), spreadSection(metric, known.map((place) => values[place]))];
+  return [
+    hardestSection(board, metric, values, known),
+    spreadSection(
+      metric,
+      known.map((place) => values[place]),
+    ),
+  ];
 }
 
-const scoreText = (metric, value) => (metric.is_percent ? (100 * value).toFixed(1) : value.toPrecision(4));
+const scoreText = (metric, value) =>
+  metric.is_percent ? (100 * value).toFixed(1) : value.toPrecision(4);
 
 function hardestSection(board, metric, values, known) {
   const items = known.slice(0, HARDEST).map((place) => {
@@ -170,9 +179,14 @@ function hardestSection(board, metric, values, known) {
     const index = board.pictures.findIndex((picture) => picture.id === id);
     const name = element("bdi", {}, id);
     const shown = index < 0 ? name : element("a", { href: `#/images/${board.id}/${index}` }, name);
-    return element("li", {}, shown, element("span", { class: "n" }, scoreText(metric, values[place])));
+    return element(
+      "li",
+      {},
+      shown,
+      element("span", { class: "n" }, scoreText(metric, values[place])),
+    );
   });
-  return boxed(
+  return card(
     "h-hardest",
     "Hardest images",
     element("ol", { class: "hardest" }, items),
@@ -180,9 +194,9 @@ function hardestSection(board, metric, values, known) {
   );
 }
 
-// A histogram of the values of images, worst first in `sorted`.
-function spreadSection(metric, sorted) {
-  const rising = sorted.toSorted((a, b) => a - b);
+// A histogram of the values of images.
+function spreadSection(metric, values) {
+  const rising = values.toSorted((a, b) => a - b);
   const [low, high] = metric.is_percent ? [0, 1] : [rising[0], rising.at(-1)];
   const counts = new Array(BARS).fill(0);
   for (const value of rising) {
@@ -196,12 +210,19 @@ function spreadSection(metric, sorted) {
     return element("span", { title: `from ${edge}: ${count} images` }, bar);
   });
   const quantile = (share) => scoreText(metric, rising[Math.round(share * (rising.length - 1))]);
-  const summary = `Median ${quantile(0.5)}, middle half from ${quantile(0.25)} to ${quantile(0.75)}, ${rising.length} images.`;
-  return boxed(
+  const half = `middle half from ${quantile(0.25)} to ${quantile(0.75)}`;
+  const summary = `Median ${quantile(0.5)}, ${half}, ${rising.length} images.`;
+  const label = `Histogram of ${metric.id}. ${summary}`;
+  const axis = [scoreText(metric, low), metric.heading, scoreText(metric, high)];
+  return card(
     "h-spread",
     "Spread over images",
-    element("div", { class: "hist", role: "img", "aria-label": `Histogram of ${metric.id}. ${summary}` }, bars),
-    element("div", { class: "axis" }, element("span", {}, scoreText(metric, low)), element("span", {}, metric.heading), element("span", {}, scoreText(metric, high))),
+    element("div", { class: "hist", role: "img", "aria-label": label }, bars),
+    element(
+      "div",
+      { class: "axis" },
+      axis.map((text) => element("span", {}, text)),
+    ),
     element("p", { class: "small" }, summary),
   );
 }
@@ -209,6 +230,7 @@ function spreadSection(metric, sorted) {
 // The same model elsewhere
 
 function othersSection(others) {
+  const linked = (href, name) => wordsOf(element("a", { href }, nameOf(name)));
   const rows = others.map((line) => {
     const board = boardOfLine(line.id);
     const [metric] = board.metrics;
@@ -216,29 +238,16 @@ function othersSection(others) {
     return element(
       "tr",
       {},
-      element("th", { scope: "row", class: "c-name" }, wordsOf(element("a", { href: addressOf(line) }, nameOf(line.name)))),
-      element("td", {}, wordsOf(element("a", { href: "#/board/" + board.id }, nameOf(board.name)))),
+      element("th", { scope: "row", class: "c-name" }, linked(addressOf(line), line.name)),
+      element("td", {}, linked("#/board/" + board.id, board.name)),
       element("td", { class: "protocol" }, line.protocol),
       element("td", {}, kindOf(line.kind)),
       element("td", { class: "n" }, ...markedValue(cell)),
       element("td", {}, metric?.heading ?? "–"),
     );
   });
-  const heads = ["what ran", "data set", "protocol", "kind", "value", "metric"];
-  const head = (text) => element("th", { scope: "col", class: text === "value" && "n" }, text);
-  return element(
-    "section",
-    { "aria-labelledby": "h-others" },
-    element("h2", { id: "h-others" }, "The same model elsewhere"),
-    element(
-      "div",
-      { class: others.length > 20 ? "scroll tall" : "scroll", tabindex: 0, role: "region", "aria-labelledby": "h-others" },
-      element(
-        "table",
-        {},
-        element("thead", {}, element("tr", {}, heads.map(head))),
-        element("tbody", {}, rows),
-      ),
-    ),
-  );
+  const heads = [["what ran"], ["data set"], ["protocol"], ["kind"], ["value", "n"], ["metric"]];
+  const table = element("table", {}, headRow(heads), element("tbody", {}, rows));
+  const title = "The same model elsewhere";
+  return part("h-others", title, scrollBox(title, others.length > 20, table));
 }

@@ -9,7 +9,9 @@ function standsApart(line) {
 }
 
 const protocolsOf = (board) =>
-  Object.keys(report.protocols).filter((name) => board.lines.some((line) => line.protocol === name));
+  Object.keys(report.protocols).filter((name) =>
+    board.lines.some((line) => line.protocol === name),
+  );
 
 // How many of the lines are of each kind, as people read it.
 function countKinds(lines) {
@@ -27,12 +29,15 @@ function bestLines(board, lines) {
   const known = lines.filter((line) => isKnown(line, metric) && !standsApart(line));
   known.sort((a, b) => compareValues(cellOf(a, metric).value, cellOf(b, metric).value, sign));
   const best = (protocol) => known.find((line) => line.protocol === protocol);
-  return Object.keys(report.protocols).map(best).filter((line) => line);
+  return Object.keys(report.protocols)
+    .map(best)
+    .filter((line) => line);
 }
 
 function drawOverview(view) {
+  const counts = `${report.boards.length} data sets · ${countKinds([...lines.values()])}`;
   view.append(
-    element("p", { class: "sub" }, `${report.boards.length} data sets · ${countKinds([...lines.values()])}`),
+    element("p", { class: "sub" }, counts),
     element("div", { class: "boards" }, report.boards.map(boardCard)),
     element("div", { class: "crosses" }, crossTables()),
   );
@@ -42,7 +47,8 @@ function boardCard(board) {
   const [metric] = board.metrics;
   const link = element("a", { href: "#/board/" + board.id }, nameOf(board.name));
   const measured = board.lines.filter((line) => line.kind !== "reported");
-  const best = measured.length ? "Best measured" : "Best reported";
+  const title = measured.length ? "Best measured" : "Best reported";
+  const best = bestLines(board, measured.length ? measured : board.lines);
   const version = board.version ? "version " + board.version : "on no board";
   return element(
     "section",
@@ -51,7 +57,7 @@ function boardCard(board) {
     element("p", { class: "small" }, version),
     element("p", { class: "small" }, board.images),
     board.notice && element("p", { class: "notice" }, board.notice),
-    bestTable(`${best} by ${metric?.heading}`, metric, bestLines(board, measured.length ? measured : board.lines)),
+    bestTable(`${title} by ${metric?.heading}`, metric, best),
     element("p", { class: "small counts" }, countKinds(board.lines)),
   );
 }
@@ -115,12 +121,12 @@ function crossTable(boards) {
   const used = boards.filter((board) => shared.some(({ cells }) => cells.has(board.id)));
   const order = Object.keys(report.protocols);
   shared.sort((a, b) => order.indexOf(a.line.protocol) - order.indexOf(b.line.protocol));
-  return element(
-    "section",
-    {},
-    element("h2", {}, `Across data sets: ${metric.id}`),
+  const title = `Across data sets: ${metric.id}`;
+  return part(
+    "h-across-" + boards[0].id,
+    title,
     element("p", { class: "small legend" }, kindsOf(shared).map(kindOf)),
-    element("div", { class: shared.length > 20 ? "scroll tall" : "scroll" }, crossGrid(metric, used, shared)),
+    scrollBox(title, shared.length > 20, crossGrid(metric, used, shared)),
   );
 }
 
@@ -130,28 +136,32 @@ const kindsOf = (rows) =>
   );
 
 function crossGrid(metric, boards, rows) {
-  const heads = boards.map((board) =>
-    element(
-      "th",
-      { scope: "col", class: "n" },
-      element("a", { href: "#/board/" + board.id, title: board.name }, shortBoardNames.get(board.id)),
-    ),
-  );
-  const corner = ["model", "protocol"].map((name) => element("th", { scope: "col" }, name));
+  const link = (board) => {
+    const attributes = { href: "#/board/" + board.id, title: board.name };
+    return [element("a", attributes, shortBoardNames.get(board.id)), "n"];
+  };
   return element(
     "table",
     { class: "cross" },
     element("caption", { class: "hidden" }, `${metric.heading} of models on several data sets`),
-    element("thead", {}, element("tr", {}, corner, heads)),
-    element("tbody", {}, rows.map(({ line, cells }) =>
-      element(
-        "tr",
-        {},
-        element("th", { scope: "row", class: "c-name" }, wordsOf(nameOf(line.name))),
-        element("td", { class: "protocol", title: report.protocols[line.protocol] }, line.protocol),
-        boards.map((board) => crossCell(board.metrics[0], cells.get(board.id) ?? [])),
+    headRow([["model"], ["protocol"], ...boards.map(link)]),
+    element(
+      "tbody",
+      {},
+      rows.map(({ line, cells }) =>
+        element(
+          "tr",
+          {},
+          element("th", { scope: "row", class: "c-name" }, wordsOf(nameOf(line.name))),
+          element(
+            "td",
+            { class: "protocol", title: report.protocols[line.protocol] },
+            line.protocol,
+          ),
+          boards.map((board) => crossCell(board.metrics[0], cells.get(board.id) ?? [])),
+        ),
       ),
-    )),
+    ),
   );
 }
 
