@@ -1,4 +1,8 @@
-"""Every command that the README shows is run, block by block, as a reader would type it."""
+"""Every command that the README shows is run, block by block, as a reader would type it.
+
+Each command once in a process of its own, where the README first shows it; then in this one, which
+has imported by then what a new process would import for seconds.
+"""
 
 import json
 import os
@@ -15,6 +19,7 @@ from rass_bench.images import read_image
 from rass_bench.labels import load_label_space
 from rass_bench.models.rass.loading import Part, convert
 from tests.annotate.labelling import label_everything
+from tests.cli.command import in_a_process, rass_bench
 from tests.models.rass.toy import write_official
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +30,11 @@ SERVING = "rass-bench annotate serve"
 """The one command that runs until it is stopped."""
 
 ALONE = [block for block in COMMANDS if SERVING not in block]
+FIRST: dict[str, str] = {}
+"""By command: the first line that shows it."""
+for shown in "".join(COMMANDS).splitlines():
+    FIRST.setdefault(shlex.split(shown)[1], shown)
+
 INSTALLING = [block for block in BLOCKS if not block.startswith("rass-bench")]
 
 
@@ -61,24 +71,12 @@ def reader(tmp_path, shared_data):
     return prepare
 
 
-def start(line, folder, **options):
-    """Begin a line of the README as a reader would type it."""
-    program, *arguments = shlex.split(line)
-    assert program == "rass-bench"
-    return subprocess.Popen(
-        [sys.executable, "-m", "rass_bench.cli.main", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        **options,
-    )
-
-
 def run_line(line, folder):
-    with start(line, folder, stderr=subprocess.PIPE) as process:
-        output, errors = process.communicate()
-    assert process.returncode == 0, f"{line}\n{output}\n{errors}"
+    program, command, *arguments = shlex.split(line)
+    assert program == "rass-bench"
+    call = in_a_process if FIRST[command] == line else rass_bench
+    done = call(command, *arguments, cwd=folder)
+    assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("block", ALONE, ids=lambda block: shlex.split(block)[1])
@@ -88,6 +86,17 @@ def test_the_commands_of_a_block_work_one_after_the_other(block, reader):
         run_line(line, folder)
 
 
+def serving(folder):
+    """The server's process, which runs until it is stopped."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "rass_bench.cli.main", *shlex.split(SERVING)[1:]],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
 @pytest.mark.server
 def test_photos_are_annotated_as_the_readme_shows(reader, installation):
     (block,) = [block for block in COMMANDS if SERVING in block]
@@ -95,7 +104,7 @@ def test_photos_are_annotated_as_the_readme_shows(reader, installation):
     before, after = block.split(SERVING)
     for line in before.splitlines():
         run_line(line, folder)
-    with start(SERVING, folder) as server:
+    with serving(folder) as server:
         try:
             assert server.stdout.readline().startswith("Label Studio: http://127.0.0.1:")
             for line in after.strip().splitlines():

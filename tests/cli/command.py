@@ -1,7 +1,8 @@
 """The command line as a user's shell calls it, in this process or in one of its own.
 
 A process costs a second of imports, and several where it needs torch: most tests look at what a
-command prints, writes and ends with, which is the same in this one.
+command prints, writes and ends with, which is the same in this one. Each command starts in a
+process of its own where the README first shows it.
 """
 
 import contextlib
@@ -12,12 +13,14 @@ import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
+from unittest.mock import patch
 
 from rass_bench.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
+
+ALWAYS_ALONE = ("release", "check")
+"""It takes the Hub's packages off the network for as long as its process lives."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,17 @@ class Ended:
 
 def rass_bench(*arguments, cwd=None, **environment):
     """Call the command line in this process; a crash ends as an interpreter would end it."""
+    folder = cwd or Path.cwd()
+    if arguments[:2] == ALWAYS_ALONE:
+        return in_a_process(*arguments, cwd=folder, **environment)
     stdout, stderr = io.StringIO(), io.StringIO()
     with (
-        pytest.MonkeyPatch.context() as patch,
+        patch.dict(os.environ, {"COLUMNS": "100", **environment}),
+        patch.object(sys, "argv", ["rass-bench", *map(str, arguments)]),
+        contextlib.chdir(folder),
         contextlib.redirect_stdout(stdout),
         contextlib.redirect_stderr(stderr),
     ):
-        for name, value in {"COLUMNS": "100", **environment}.items():
-            patch.setenv(name, value)
-        patch.chdir(cwd or Path.cwd())
-        patch.setattr(sys, "argv", ["rass-bench", *map(str, arguments)])
         try:
             main()
             code = 0
@@ -60,5 +64,5 @@ def in_a_process(*arguments, before=(), cwd=ROOT, **environment):
         text=True,
         check=False,
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", **environment},
+        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT), **environment},
     )

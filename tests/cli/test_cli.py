@@ -1,7 +1,6 @@
 """The command line as users meet it: help, lists, errors, exit codes, interruption."""
 
 import json
-import os
 import resource
 import shlex
 import signal
@@ -16,6 +15,7 @@ from PIL import Image
 from rass_bench.cli.tables import comparison_table, describe_run
 from rass_bench.record import load_record
 from tests.builders import accept_interrupts, labelled_set, model_file
+from tests.cli.command import in_a_process, rass_bench
 
 COMMANDS = [
     ["run"],
@@ -31,18 +31,6 @@ COMMANDS = [
     ["train", "segmenter"],
     ["weights", "convert"],
 ]
-
-
-def rass_bench(*arguments, cwd=None, **environment):
-    """Run the command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "rass_bench.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", **environment},
-    )
 
 
 @pytest.fixture
@@ -76,7 +64,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
     seconds = []
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        rass_bench("--help")
+        in_a_process("--help")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     # Processor time, 0.35 s on an idle core: other tests share the machine, and the clock on the
@@ -85,7 +73,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
 
 
 def test_the_version_is_printed():
-    assert rass_bench("--version").stdout.startswith("rass-bench 0.")
+    assert in_a_process("--version").stdout.startswith("rass-bench 0.")
 
 
 @pytest.mark.parametrize(
@@ -330,7 +318,7 @@ def test_doctor_finds_this_machine_ready():
 def test_degrade_verify_and_show(tmp_path, model):
     data = labelled_set(tmp_path / "data", count=2, size=(48, 40))
     out = tmp_path / "low"
-    done = rass_bench("degrade", "--dataset", data, "--out", out, "--workers", 2, "--seed", 3)
+    done = in_a_process("degrade", "--dataset", data, "--out", out, "--workers", 2, "--seed", 3)
     assert done.returncode == 0, done.stderr
     assert rass_bench("degrade", "verify", out).returncode == 0
     assert rass_bench("run", "-m", model, "-d", out, "--out", tmp_path / "run").returncode == 0
@@ -349,7 +337,7 @@ def test_degrade_verify_and_show(tmp_path, model):
 
 
 def test_shell_completion_is_offered():
-    done = rass_bench(_TYPER_COMPLETE="", COMP_WORDS="rass-bench ", COMP_CWORD="1")
+    done = in_a_process(_TYPER_COMPLETE="", COMP_WORDS="rass-bench ", COMP_CWORD="1")
     assert done.returncode in (0, 2)
-    done = rass_bench("--show-completion", "bash")
+    done = in_a_process("--show-completion", "bash")
     assert "rass" in done.stdout

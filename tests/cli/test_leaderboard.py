@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from rass_bench.leaderboard.write import write_board
-from tests.cli.test_cli import rass_bench
+from tests.cli.command import rass_bench
 from tests.leaderboard.runs import make_board, make_runs, put, put_reported, put_verdict
 
 
