@@ -56,7 +56,7 @@ def report_command(
     )
     console.print(f"{', '.join(counts)}: {out}", markup=False, soft_wrap=True, highlight=False)
     if figures is not None:
-        from rass_bench.report.figures import write_figures
+        from rass_bench.report.figures.write import write_figures
 
         files = write_figures(content, figures)
         console.print(

@@ -1,0 +1,1 @@
+"""Figures for papers: each plot of a report drawn by matplotlib, as PNG and SVG."""
