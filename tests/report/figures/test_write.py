@@ -295,16 +295,21 @@ def test_dollar_signs_hold_no_formula(tmp_path):
         assert text in texts(svg(tmp_path, f"{SCENES}-{kind}"))
 
 
-@pytest.mark.parametrize("name", [*HOSTILE, "$\\frac{1}{0}$", "a\x00b\x1b[31m", "\ud800", "$", ""])
-def test_any_name_can_be_drawn(name, tmp_path):
-    made = board("b0", 3, 20, pictures=0)
-    lines = tuple(replace(line, name=name, device=name) for line in made.lines)
-    slopes = tuple(replace(slope, model=name) for slope in made.slopes)
-    fronts = tuple(replace(front, group=name) for front in made.fronts)
-    made = replace(made, lines=lines, slopes=slopes, fronts=fronts, notice=name)
-    for file in write_figures(one(made), tmp_path):
-        if file.suffix == ".svg":
-            ElementTree.parse(file)
+def test_any_name_can_be_drawn(tmp_path):
+    names = [*HOSTILE, "$\\frac{1}{0}$", "a\x00b\x1b[31m", "\ud800", "$", ""]
+    made = board("b0", len(names), 20, pictures=0, reported=0)
+    lines = tuple(
+        replace(line, name=name, device=name)
+        for line, name in zip(made.lines, [*names, "apart"], strict=True)
+    )
+    named = dict(zip((line.id for line in lines), names, strict=False))
+    slopes = tuple(replace(one, model=named[one.points[0][1]]) for one in made.slopes)
+    fronts = tuple(replace(one, group=named[one.lines[0]]) for one in made.fronts)
+    made = replace(made, lines=lines, slopes=slopes, fronts=fronts, notice="".join(names))
+    drawn_files = [file for file in write_figures(one(made), tmp_path) if file.suffix == ".svg"]
+    assert len(drawn_files) == 4
+    for file in drawn_files:
+        assert any("script" in text for text in texts(ElementTree.parse(file).getroot()))
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/", "", "a" * 300, "CON", "b\x00", *HOSTILE])
