@@ -26,7 +26,7 @@ const showImages = (() => {
 
   // The views of a picture: those that it holds, and the errors of each prediction.
   function viewsOf(board, picture, names) {
-    const hasTruth = picture.layers.some((layer) => layer.kind === "truth");
+    const hasTruth = board.classes && picture.layers.some((layer) => layer.kind === "truth");
     return picture.layers.flatMap((layer, place) => {
       const { kind, line, title } = layer;
       const group =
@@ -81,7 +81,7 @@ const showImages = (() => {
   // What the stage shows of a view, the classes of its pixels and how they compare to the truth.
   async function prepare(board, opened, view) {
     const { name } = view;
-    const isMap = ["truth", "prediction", "errors"].includes(view.kind);
+    const isMap = board.classes && ["truth", "prediction", "errors"].includes(view.kind);
     if (!isMap) return { view, source: opened.uris[view.place], mask: null, name };
     const { pixels, ids } = await opened.classes(view.place);
     const truth = view.kind === "truth" || !opened.truth ? null : (await opened.truth()).ids;
