@@ -107,7 +107,7 @@ def _ranking(rows: Sequence[Row]) -> Grid:
         name = one_line(show.what_ran(first))
         name = name if len(name) <= ONE_LINE else name.replace(" → ", " →\n")
         kind = [] if first.record is None else [first.kind.value]
-        grid.add_row(Text(name), *cells, show.speed(first), *kind)
+        grid.add_row(Text(name), *cells, show.speed(first.fps), *kind)
     return grid
 
 

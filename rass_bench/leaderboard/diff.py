@@ -83,7 +83,7 @@ SHOWN: dict[str, Callable[[Row], str]] = {
     "kind": lambda row: row.kind.value,
     "not ranked": lambda row: row.not_ranked or "–",
     "record": lambda row: row.record or "–",
-    "fps": show.speed,
+    "fps": lambda row: show.speed(row.fps),
     "note": lambda row: row.note or "–",
 }
 """What of a row is compared, and how it is shown."""

@@ -147,7 +147,11 @@ def _ranked_number(row: Row | None) -> str:
 
 
 def _figures(row: Row) -> list[str]:
-    return [show.speed(row), show.millions(row.parameters), show.millions(row.trainable_parameters)]
+    return [
+        show.speed(row.fps),
+        show.millions(row.parameters),
+        show.millions(row.trainable_parameters),
+    ]
 
 
 def _conditions(row: Row) -> str:

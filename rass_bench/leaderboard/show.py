@@ -101,11 +101,11 @@ def millions(count: int | None) -> str:
     return f"{count / 1e6:.1f} M" if count >= 1e8 else f"{count / 1e6:.4g} M"
 
 
-def speed(row: Row) -> str:
+def speed(fps: float | None) -> str:
     """Images a second in three digits; – where it is not known."""
-    if row.fps is None:
+    if fps is None:
         return "–"
-    return f"{row.fps:,.0f}" if row.fps >= 1000 else f"{row.fps:.3g}"
+    return f"{fps:,.0f}" if fps >= 1000 else f"{fps:.3g}"
 
 
 def by_protocol(rows: Iterable[Row]) -> dict[str, list[Row]]:

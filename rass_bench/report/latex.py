@@ -188,7 +188,7 @@ def _line(line: Line, columns: _Columns, names: Mapping[str, str], notes: _Notes
     cells = [line.cells.get(metric.id) for metric in columns.metrics]
     name = latex_text(names[line.name]) + ("" if mark is None else _raised(mark))
     numbers = [_number(cell, notes) for cell in cells]
-    costs = (latex_text(_speed(line.fps)), latex_text(show.millions(line.parameters)))
+    costs = (latex_text(show.speed(line.fps)), latex_text(show.millions(line.parameters)))
     row = columns.row([rf"\quad {name}", *numbers], *costs)
     if not any(cell is not None and cell.ci95 is not None for cell in cells):
         return [row]
@@ -229,13 +229,6 @@ def _about(board: BoardContent, lines: Sequence[Line], *, apart: bool) -> list[s
     if any(line.restorer is not None for line in lines):
         said.append("Parameters are the model's, without the restorer's.")
     return said
-
-
-def _speed(fps: float | None) -> str:
-    """Images a second in three digits; – where it is not known."""
-    if fps is None:
-        return "–"
-    return f"{fps:,.0f}" if fps >= 1000 else f"{fps:.3g}"
 
 
 def _tiny(text: str) -> str:
