@@ -28,7 +28,15 @@ SCRIPTS = (
     "table.js",
     "copy.js",
     "model.js",
-    "plotting.js",
+    "line_words.js",
+    "plot_signs.js",
+    "plot_axes.js",
+    "plot_labels.js",
+    "plot_graphs.js",
+    "plot_cost.js",
+    "plot_strength.js",
+    "plot_slopes.js",
+    "plot_perception.js",
     "plots.js",
     "label_maps.js",
     "stage.js",
@@ -105,7 +113,21 @@ def _board(board: BoardContent) -> dict[str, Any]:
     for picture in described["pictures"]:
         for layer in picture["layers"]:
             del layer["uri"]
+    # Bars and curves show no more, and a large page is smaller by more than a megabyte.
+    described["factors"] = _rounded(described["factors"])
+    for line in described["lines"]:
+        if line["details"] is not None:
+            line["details"]["per_class"] = _rounded(line["details"]["per_class"])
     return described | {"scores": board.scores and _described(board.scores)}
+
+
+def _rounded(value: Any) -> Any:
+    """The same with six significant digits to each number."""
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _described(scores: ImageScores) -> dict[str, Any]:

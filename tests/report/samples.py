@@ -35,7 +35,7 @@ HOSTILE = (
     "\u202eright to left",
     "x" * 300,
     '=HYPERLINK("http://example.org", "a|b")',
-    r"50 % & more_of $it# ^~ {\input{a}} \\",
+    r"50 % & more_of--$it# ^~ {\input{a}} \\",
 )
 """Names that a page must show as they are."""
 

@@ -73,7 +73,7 @@ function scrollBox(label, isTall, ...children) {
   const kind = isTall ? "scroll tall" : "scroll";
   return element(
     "div",
-    { class: kind, tabindex: 0, role: "region", "aria-label": label },
+    { class: kind, tabindex: 0, role: "group", "aria-label": label },
     ...children,
   );
 }

@@ -27,18 +27,16 @@ function shownOf(board) {
   return shownOfBoards.get(board.id);
 }
 
-// A narrow screen shows the main number alone; where protocols have numbers of their own, a wide
-// one shows the first two of each.
+// A narrow screen shows the first number of each protocol alone. A wide one shows all of a single
+// protocol's, and the first two of each where there are several.
 function usualColumns(board) {
-  if (NARROW.matches) return new Set(["rank", "name", board.metrics[0]?.id]);
   const has = (protocol) => (metric) =>
     board.lines.some((line) => line.protocol === protocol && cellOf(line, metric));
   const protocols = protocolsOf(board);
-  const metrics =
-    protocols.length === 1
-      ? board.metrics
-      : protocols.flatMap((protocol) => board.metrics.filter(has(protocol)).slice(0, 2));
-  const others = ["rank", "name", "kind", "fps", "parameters", "trainable", "licence", "record"];
+  const most = NARROW.matches ? 1 : protocols.length === 1 ? board.metrics.length : 2;
+  const metrics = protocols.flatMap((name) => board.metrics.filter(has(name)).slice(0, most));
+  const wide = ["kind", "fps", "parameters", "trainable", "licence", "record"];
+  const others = ["rank", "name", ...(NARROW.matches ? [] : wide)];
   return new Set([...others, ...metrics.map((metric) => metric.id)]);
 }
 
@@ -99,7 +97,7 @@ function drawTable(board, view) {
     box.classList.toggle("tall", left.length > LONG);
     showRows(box, linesTable(board, shown, current, sortBy));
     count.textContent = `${left.length + leftApart.length} of ${board.lines.length} lines`;
-    if (apart.length) showRows(apartBox, apartTable(board, columns, leftApart));
+    if (apart.length) showRows(apartBox, apartTable(board, shown, all, leftApart));
   };
   const sortBy = (one) => {
     const falls = shown.sort.id === one.id ? !shown.sort.falls : one.falls;
@@ -193,12 +191,15 @@ function lineRow(line, columns) {
   return element("tr", {}, cells);
 }
 
-function apartTable(board, columns, lines) {
+// Whatever number stands apart is shown, chosen or not: it may be the only one of its line.
+function apartTable(board, shown, all, lines) {
   const reasons = (line) => new Set(Object.values(line.cells).map((cell) => cell.not_ranked));
   const why = column("why", "why not ranked", {
     text: (line) => [...reasons(line)].filter((reason) => reason).join("; "),
   });
-  const [name, ...others] = columns.filter((one) => one.id !== "rank");
+  const [name, ...others] = all.filter(
+    (one) => hasValues(one, lines) && one.id !== "rank" && (one.metric || isShown(one, shown)),
+  );
   const used = [name, why, ...others];
   const rows = lines.map((line) => lineRow(line, used));
   return element(
