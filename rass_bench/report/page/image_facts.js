@@ -3,14 +3,14 @@
 // `shown` are the views that images.js prepared, the left one first.
 const imageFacts = (() => {
   const { NONE, countClasses } = labelMaps;
-  const { cut, protocolName } = plotting;
+  const { cut, protocolName } = lineWords;
   const OUTCOMES = ["right", "wrong", "ignored"];
 
   const percent = (share) => (share === null ? "–" : `${(100 * share).toFixed(1)} %`);
   const written = (metric, value) =>
     Number.isNaN(value)
       ? "undefined"
-      : plotting.written(metric, value) + (metric.is_percent ? " %" : "");
+      : lineWords.written(metric, value) + (metric.is_percent ? " %" : "");
 
   const swatch = (colour) => {
     const made = element("i", { class: "swatch" });

@@ -3,7 +3,7 @@
 const showImages = (() => {
   const { readPixels, readClasses, compare, paintErrors } = labelMaps;
   const { errorPart, classPart, scorePart, recipePart, readout } = imageFacts;
-  const { cut, protocolName } = plotting;
+  const { cut, protocolName } = lineWords;
   const MODES = { slider: "Slider", side: "Side by side" };
 
   // What a reader chose, by board: it stays from image to image.
@@ -261,7 +261,7 @@ const showImages = (() => {
       this.board = board;
       this.container = container;
       this.choice = choiceOf(board);
-      this.names = plotting.shortNames(board);
+      this.names = lineWords.shortNames(board);
       this.stage = makeStage(this.choice, (spot) => this.point?.(spot));
       this.picker = element("div");
       this.views = element("div", { class: "controls" });

@@ -27,7 +27,7 @@ const makeStage = (() => {
     return { node, world, photo, mask, caption };
   }
 
-  function paint(view, { source, mask, name }, size) {
+  function paint(view, { source, mask, name }) {
     view.photo.src = source;
     view.node.setAttribute("aria-label", name);
     view.caption.textContent = name;
@@ -63,7 +63,7 @@ const makeStage = (() => {
 
     show(left, right, size) {
       this.size = size;
-      [left, right].forEach((shown, place) => paint(this.views[place], shown, size));
+      [left, right].forEach((shown, place) => paint(this.views[place], shown));
       this.place();
     }
 
