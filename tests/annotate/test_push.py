@@ -155,7 +155,7 @@ def test_two_projects_of_a_name_have_titles_of_their_own(tmp_path):
 def test_damaged_or_missing_tasks_are_told(tmp_path):
     with pytest.raises(UserError, match="nothing was pushed"):
         load_project(tmp_path)
-    (tmp_path / "tasks.json").write_text('{"tasks": 3}')
+    (tmp_path / "tasks.json").write_text('{"schema_version": 1, "tasks": 3}')
     with pytest.raises(UserError, match="malformed"):
         load_project(tmp_path)
 
