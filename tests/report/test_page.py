@@ -366,6 +366,17 @@ def test_columns_can_be_chosen(tab):
 
 
 @pytest.mark.browser
+def test_each_measured_number_leads_to_its_record(tab):
+    links = tab.locator("a[href]:has(> .value)").evaluate_all(
+        "links => links.map(one => [one.getAttribute('href'), one.textContent])"
+    )
+    measured = {
+        (line.link, cell.text) for line in BOARD.lines if line.link for cell in line.cells.values()
+    }
+    assert measured <= {tuple(one) for one in links}
+
+
+@pytest.mark.browser
 def test_lines_that_stand_apart_are_shown_with_the_reason(tab):
     assert APART.name in names(TOGETHER)  # the same model on other photos
     assert len(shown(tab)) == 1 + len(TOGETHER)

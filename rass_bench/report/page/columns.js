@@ -75,7 +75,7 @@ function metricColumn(metric) {
     text: (line) => cell(line)?.text ?? "–",
     interval: (line) => (cell(line)?.ci95 ? cell(line).ci95_text : null),
     value: (line) => cell(line)?.value ?? null,
-    show: (line) => (standsApart(line) ? valueWithInterval : markedValue)(cell(line)),
+    show: (line) => (standsApart(line) ? valueWithInterval : markedValue)(cell(line), line.link),
   });
 }
 

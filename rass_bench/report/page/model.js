@@ -41,7 +41,7 @@ function numbersSection(board, line) {
         "tr",
         {},
         element("th", { scope: "row" }, metric.heading),
-        element("td", { class: "n" }, ...valueWithInterval(cell)),
+        element("td", { class: "n" }, ...valueWithInterval(cell, line.link)),
         element("td", { class: "rank" }, rankOf(cell)),
       );
     });
@@ -242,7 +242,7 @@ function othersSection(others) {
       element("td", {}, linked("#/board/" + board.id, board.name)),
       element("td", { class: "protocol" }, line.protocol),
       element("td", {}, kindOf(line.kind)),
-      element("td", { class: "n" }, ...markedValue(cell)),
+      element("td", { class: "n" }, ...markedValue(cell, line.link)),
       element("td", {}, metric?.heading ?? "–"),
     );
   });

@@ -70,7 +70,7 @@ function bestTable(title, metric, best) {
       {},
       element("th", { scope: "row", class: "protocol" }, line.protocol),
       element("td", { class: "who" }, element("a", { href: addressOf(line) }, nameOf(line.name))),
-      element("td", { class: "n" }, ...valueWithInterval(cellOf(line, metric))),
+      element("td", { class: "n" }, ...valueWithInterval(cellOf(line, metric), line.link)),
     );
   return element(
     "table",
@@ -80,17 +80,28 @@ function bestTable(title, metric, best) {
   );
 }
 
-function valueWithInterval(cell) {
+// A number, which leads to its record, above its interval.
+function valueWithInterval(cell, record) {
   if (!cell) return ["–"];
+  const value = element("span", { class: "value" }, cell.text);
   const interval = cell.ci95 && element("span", { class: "ci" }, cell.ci95_text);
-  return [element("span", { class: "value" }, cell.text), interval];
+  return [record ? recordLink(record, value) : value, interval];
+}
+
+// Out of the order of tabs: the record's own column and the model's view are in it.
+function recordLink(record, value) {
+  const link = linkTo(record, value);
+  link.tabIndex = -1;
+  link.title = "to the record";
+  return link;
 }
 
 // The same with a mark that says why the number stands in no ranking.
-function markedValue(cell) {
-  if (!cell?.not_ranked || typeof cell.value !== "number") return valueWithInterval(cell);
+function markedValue(cell, record) {
+  const shown = valueWithInterval(cell, record);
+  if (!cell?.not_ranked || typeof cell.value !== "number") return shown;
   const title = "not ranked: " + cell.not_ranked;
-  return [element("abbr", { class: "mark", title, tabindex: 0 }, "†"), ...valueWithInterval(cell)];
+  return [element("abbr", { class: "mark", title, tabindex: 0 }, "†"), ...shown];
 }
 
 // Tables of models on several data sets, one for each main metric that data sets share.
