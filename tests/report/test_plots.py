@@ -303,6 +303,31 @@ def test_names_are_text_in_every_plot(opened, files):
     assert tab.locator(".plots script, .plots img, .plots a, .plots [onerror]").count() == 0
 
 
+MARKUP = '<b>a</b><br><a href="https://example.org">b</a> &lt;i&gt; <sub>c</sub>'
+"""What Plotly takes for markup in its texts."""
+
+
+def test_markup_that_plotly_knows_is_text(opened, tmp_path):
+    lines = tuple(
+        replace(line, name=f"{MARKUP}{number}", note=MARKUP)
+        for number, line in enumerate(SEGMENTATION.lines)
+    )
+    slopes = tuple(replace(slope, model=MARKUP) for slope in SEGMENTATION.slopes[:1])
+    board = replace(SEGMENTATION, lines=lines, slopes=slopes, factors=())
+    path = tmp_path / "page.html"
+    write_page(path, replace(PLAIN, boards=(board,)))
+    tab = drawn(opened(path, "#/board/b0").tab)
+    shown = plot(tab, "Quality against size")
+    shown.scroll_into_view_if_needed()
+    text = hover(tab, shown)
+    assert text.replace(" ", "").count(MARKUP.replace(" ", "")) == 2
+    beside = [one.text_content() for one in shown.locator(".textpoint text").all()]
+    assert [one for one in beside if one.startswith("\u2068<b>a</b><br>")]
+    slope = plot(tab, "From protocol to protocol").locator(".annotation text")
+    assert slope.text_content().startswith("\u2068<b>a</b>")
+    assert tab.locator(".graph a").count() == 0
+
+
 def test_a_point_leads_to_its_model(tab):
     shown = plot(tab, "Quality against size")
     shown.scroll_into_view_if_needed()

@@ -173,8 +173,10 @@ const imageFacts = (() => {
   // The class under the pointer, in the truth and in each prediction that is shown.
   function readout(board, opened, shown) {
     const output = element("p", { class: "readout" });
-    const hint =
-      "Point at the image to read its classes. Ctrl and wheel, + and − zoom; ← and → change the image; Shift and arrows move it.";
+    const hint = matchMedia("(pointer: coarse)").matches
+      ? "Tap the image to read its classes. Two fingers zoom, one moves what is zoomed."
+      : "Point at the image to read its classes. Ctrl and wheel, + and − zoom; ← and → change " +
+        "the image; Shift and arrows move it.";
     output.textContent = hint;
     const lines = new Map(
       shown.filter((one) => one.ids && one.view.line).map((one) => [one.view.line, one]),

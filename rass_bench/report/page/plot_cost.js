@@ -26,7 +26,9 @@ const costFigure = (() => {
       how: "Higher is better, further right is faster.",
       unknown: "the speed is not known",
       write: (value) =>
-        value < 1000 ? String(Number(value.toPrecision(3))) : Math.round(value).toLocaleString("en"),
+        value < 1000
+          ? String(Number(value.toPrecision(3)))
+          : Math.round(value).toLocaleString("en"),
     },
     all_parameters: {
       title: "Quality against size",
@@ -67,7 +69,9 @@ const costFigure = (() => {
       title,
       how:
         how.replace("Higher", higherOrLower(metric)) +
-        " Nothing of the same group beats a line on its dashed front in both." +
+        (fronts.length
+          ? " Nothing of the same group beats a line on its dashed front in both."
+          : "") +
         (drawn.some((line) => cellOf(line, metric).ci95) ? " Thin bars: 95 % intervals." : ""),
       notes: [
         hasReported &&
