@@ -55,10 +55,10 @@ def read_per_image(path: Path, record: RunRecord) -> PerImageTable:
     segmented = [name for name in record.metrics if _segmentation_metric(name)]
     columns = ["id", "seconds", *record.metrics, *(_COUNTS if segmented else ())]
     try:
-        _refuse_bomb(pq.read_metadata(path), path)
+        _refuse_bomb(pq.ParquetFile(path), path)
         # Ids as a dictionary: one long id in every row then takes no more memory than in the file.
         table = pq.read_table(path, read_dictionary=["id"])
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _malformed(f"no readable parquet file: {error}", path) from None
     if sorted(table.column_names) != sorted(columns):
         surplus = sorted(set(table.column_names) ^ set(columns))
@@ -103,8 +103,12 @@ def _segmentation_metric(metric_id: str) -> SegmentationMetric | None:
     return metric if isinstance(metric, SegmentationMetric) else None
 
 
-def _refuse_bomb(metadata: Any, path: Path) -> None:
+def _refuse_bomb(file: Any, path: Path) -> None:
     """Refuse a table that declares more than a run of any size holds."""
+    # A scan holds a few values at a time and raises where the footer is damaged; asked for a column
+    # of such a file, pyarrow 26 ends the process.
+    file.scan_contents()
+    metadata = file.metadata
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     values = sum(
         group.column(index).num_values for group in groups for index in range(metadata.num_columns)

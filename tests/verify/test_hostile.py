@@ -6,8 +6,11 @@ import struct
 import zlib
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from rass_bench.errors import UserError
+from rass_bench.record import load_record
 from rass_bench.verify import per_image, stored
 from rass_bench.verify.verdict import Level
 from tests.verify.forging import (
@@ -144,6 +147,38 @@ def test_a_table_that_declares_more_than_memory_is_refused_unread(segmented, mon
     monkeypatch.setattr(per_image, "MAX_TABLE_BYTES", 1000)
     found = failures(verdict_on(segmented))
     assert "it declares" in found["rows of per_image.parquet"]
+
+
+def test_a_table_whose_footer_contradicts_itself_is_refused(segmented):
+    """Asked for a column of it, pyarrow 26 ends the process."""
+    path = segmented / "per_image.parquet"
+    # In the footer's Thrift: a list's items may be null (2), must not be (0).
+    may_be_null, must_not = (b"\x25" + null + b"\x18\x07element" for null in (b"\x02", b"\x00"))
+    content = path.read_bytes()
+    assert may_be_null in content
+    path.write_bytes(content.replace(may_be_null, must_not, 1))
+    found = failures(verdict_on(segmented))
+    assert "no readable parquet file" in found["rows of per_image.parquet"]
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_damaged_table_is_refused_or_read(segmented, data):
+    path = segmented / "per_image.parquet"
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[-8:-4], "little")
+    places = st.integers(len(whole) - 8 - length, len(whole) - 9)
+    content = bytearray(whole)
+    for place, value in data.draw(st.dictionaries(places, st.integers(0, 255), max_size=3)).items():
+        content[place] = value
+    path.write_bytes(content)
+    try:
+        table = per_image.read_per_image(path, load_record(segmented))
+        assert len(table.ids) == len(table.seconds)
+    except UserError as error:
+        assert "per_image.parquet" in str(error)
+    finally:
+        path.write_bytes(whole)
 
 
 def test_a_made_up_request_is_refused(segmented):
