@@ -7,12 +7,13 @@ compressed member marks a zip bomb, or at least a stranger's archive.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,8 +48,16 @@ def write_archive(path: Path, files: Mapping[str, Path | bytes]) -> None:
         files: by name in the archive, where the content lies, or the content.
 
     Raises:
-        UserError: more files or bytes than a bundle holds, or the archive cannot be written.
+        UserError: more files or bytes than a bundle holds, a name that cannot be unpacked
+            everywhere, or the archive cannot be written.
     """
+    name = _unsafe_name(files)
+    if name is not None:
+        raise UserError(
+            f"a bundle cannot hold a file named {name!r}",
+            str(path),
+            "Rename the photo and run again, or hand over the run's folder itself.",
+        )
     sizes = [len(one) if isinstance(one, bytes) else one.stat().st_size for one in files.values()]
     if len(files) > MAX_MEMBERS or sum(sizes) > MAX_BYTES:
         raise UserError(
@@ -113,6 +122,11 @@ def _unpack(path: Path, folder: Path) -> None:
                 target.write_bytes(archive.read(member))
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
         raise _refused(f"it cannot be read: {error}", path) from None
+    except OSError as error:
+        # A place before the archive's first byte, which its directory may name.
+        if error.errno == errno.EINVAL:
+            raise _refused("its directory leads nowhere", path) from None
+        raise from_os_error(error, str(path)) from None
 
 
 def _check_end(path: Path) -> None:
@@ -141,12 +155,11 @@ def _check_end(path: Path) -> None:
 def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
     if len(members) > MAX_MEMBERS:
         raise _refused(f"it holds {len(members):,} files", path)
-    seen: set[str] = set()
+    unsafe = _unsafe_name(member.filename for member in members)
+    if unsafe is not None:
+        raise _refused(f"it holds a file named {unsafe!r}", path)
     for member in members:
         name = member.filename
-        if not _is_plain(name) or name.casefold() in seen:
-            raise _refused(f"it holds a file named {name!r}", path)
-        seen.add(name.casefold())
         kind = stat.S_IFMT(member.external_attr >> 16)
         if member.is_dir() or kind not in (0, stat.S_IFREG):
             raise _refused(f"{name!r} is a link or no file", path)
@@ -156,6 +169,16 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
             raise _refused(f"{name!r} unpacks to another size than it has", path)
     if sum(member.file_size for member in members) > path.stat().st_size:
         raise _refused("its files overlap", path)
+
+
+def _unsafe_name(names: Iterable[str]) -> str | None:
+    """The first name that is not plain, or that some system takes for one before it."""
+    seen: set[str] = set()
+    for name in names:
+        if not _is_plain(name) or name.casefold() in seen:
+            return name
+        seen.add(name.casefold())
+    return None
 
 
 def _is_plain(name: str) -> bool:

@@ -195,6 +195,43 @@ def test_a_part_of_a_bundle_is_refused(tmp_path, keep):
     refused(path, "neither a run's folder nor a bundle")
 
 
+def test_a_directory_that_would_begin_before_the_archive_is_refused(tmp_path):
+    content = bytearray(made(tmp_path / "b.zip", ("a", b"x")).read_bytes())
+    struct.pack_into("<I", content, len(content) - 10, 2**20)
+    (tmp_path / "b.zip").write_bytes(content)
+    refused(tmp_path / "b.zip", "its directory leads nowhere|cannot be read")
+
+
+def test_a_file_in_a_file_is_refused(tmp_path):
+    path = made(tmp_path / "b.zip", ("a", b"x"), ("a/b", b"y"))
+    with pytest.raises(UserError), opened(path):
+        pass
+
+
+@pytest.mark.parametrize("names", [["p/a:b.png"], ["p/a\u2028b"], ["p/A", "p/a"], ["p/a\nb"]])
+def test_what_could_not_be_unpacked_is_not_packed(tmp_path, names):
+    with pytest.raises(UserError, match="a bundle cannot hold a file named"):
+        write_archive(tmp_path / "b.zip", dict.fromkeys(names, b""))
+    assert not (tmp_path / "b.zip").exists()
+
+
+@given(
+    changes=st.dictionaries(st.integers(0, 270), st.integers(0, 255), min_size=1, max_size=4),
+)
+def test_a_damaged_bundle_is_refused_or_read(tmp_path_factory, changes):
+    path = tmp_path_factory.mktemp("bundle") / "b.zip"
+    write_archive(path, {"a": b"content", "b/c": b"other"})
+    content = bytearray(path.read_bytes())
+    for place, value in changes.items():
+        content[-1 - place % len(content)] = value
+    path.write_bytes(content)
+    try:
+        with opened(path) as folder:
+            assert all(one.is_relative_to(folder) for one in folder.rglob("*"))
+    except UserError as error:
+        assert str(path) in str(error)
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_in_words(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("bundle") / "b.zip"
