@@ -66,7 +66,7 @@ def _check_record(run: StoredRun) -> Check:
     whole = record.scored == record.dataset.found_images >= defined
     if (
         not record.scored
-        or (record.status == "complete") != whole
+        or record.status != ("complete" if whole else "partial")
         or whole == bool(record.partial_because)
     ):
         faults.append(

@@ -77,6 +77,13 @@ def test_an_image_that_was_dropped_everywhere_leaves_a_gap(segmented):
     )
 
 
+@pytest.mark.parametrize("status", ["complete", "finished", ""])
+def test_another_status_than_the_counts_give_is_named(segmented, status):
+    edit_record(segmented, ("status",), lambda _: status)
+    found = failures(verdict_on(segmented))["what the record says of itself"]
+    assert f"status {status} of 4 scored, 40 defined images" in found
+
+
 def test_every_number_of_a_record_is_looked_at(segmented):
     """Each is changed in turn; what no file of the run can tell is told by a higher level."""
     record = read_record(segmented)
