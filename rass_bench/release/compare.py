@@ -48,7 +48,8 @@ def compare_split(
     split = manifest.split
     if rows.features != features(release.columns):
         return [Difference(split, f"its columns are {', '.join(rows.features)}")]
-    if list(rows["id"]) != [entry.id for entry in manifest.entries]:
+    ids = [row["id"] for row in undecoded(rows.select_columns("id"))]
+    if ids != [entry.id for entry in manifest.entries]:
         return [Difference(split, "its samples are not those of the manifest, in order")]
     dataset = _source_split(source, split)
     samples = {sample.id: sample for sample in dataset.samples} if dataset else {}

@@ -149,12 +149,13 @@ def read_description(document: Any) -> Described:
     import mlcroissant as mlc
 
     try:
+        _refuse_addresses(document)
         with _recommendations_unsaid():
             metadata = mlc.Dataset(jsonld=document).metadata
     except mlc.ValidationError as error:
         raise ValueError(str(error)) from None
     # JSON of another kind altogether fails in the package in as many ways as there are types.
-    except (LookupError, TypeError, AttributeError, AssertionError) as error:
+    except (LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:
         raise ValueError(f"no Croissant: {type(error).__name__}: {error}") from None
     files = [one for one in metadata.distribution if isinstance(one, mlc.FileObject)]
     return Described(
@@ -164,6 +165,31 @@ def read_description(document: Any) -> Described:
         files={str(one.content_url): str(one.sha256) for one in files},
         record_sets=tuple(str(one.id) for one in metadata.record_sets),
     )
+
+
+def _refuse_addresses(document: Any) -> None:
+    """Refuse a document that makes the package fetch another one.
+
+    A text is taken for a path or an address, and a context that is imported into another, or of a
+    part, may be named by its address (W3C JSON-LD 1.1, imported and scoped contexts).
+
+    Raises:
+        ValueError: it is one.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("@context"), dict):
+        raise ValueError("no mapping with a mapping under '@context'")
+    keys = list(_keys(document))
+    if "@import" in keys or keys.count("@context") > 1:
+        raise ValueError("it names a context elsewhere")
+
+
+def _keys(value: Any) -> Iterator[str]:
+    """All keys of mappings in a JSON document."""
+    if isinstance(value, dict):
+        yield from value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from _keys(inner)
 
 
 def _licence(release: Release) -> str:

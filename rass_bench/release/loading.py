@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rass_bench.errors import UserError
+from rass_bench.release.rows import Row
 
 if TYPE_CHECKING:
     import datasets
@@ -44,7 +46,11 @@ def load_splits(folder: Path, cache: Path) -> datasets.DatasetDict:
             cache_dir=str(cache),
             download_config=datasets.DownloadConfig(cache_dir=str(cache), local_files_only=True),
         )
-    except (datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError) as error:
+    except (
+        *(datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError),
+        # A card of another kind fails in the package in as many ways as there are types.
+        *(LookupError, TypeError, AttributeError),
+    ) as error:
         raise UserError(
             f"`datasets` cannot load it: {type(error).__name__}: {error}",
             str(folder),
@@ -53,11 +59,23 @@ def load_splits(folder: Path, cache: Path) -> datasets.DatasetDict:
     return loaded
 
 
-def undecoded(rows: datasets.Dataset) -> datasets.Dataset:
-    """The rows with images as bytes and path."""
+def undecoded(rows: datasets.Dataset) -> Iterator[Row]:
+    """The rows with images as bytes and path.
+
+    Raises:
+        UserError: a row cannot be read, such as one with text that is no UTF-8.
+    """
     import datasets
+    import pyarrow as pa
 
     for name, kind in rows.features.items():
         if isinstance(kind, datasets.Image):
             rows = rows.cast_column(name, datasets.Image(decode=False))
-    return rows
+    try:
+        yield from rows
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(
+            f"a row cannot be read: {type(error).__name__}: {error}",
+            str(rows.split),
+            "Build the release again.",
+        ) from None

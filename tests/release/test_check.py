@@ -4,13 +4,15 @@ import hashlib
 import io
 import json
 import shutil
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from rass_bench.errors import UserError
-from rass_bench.files import canonical_json, sha256_bytes
+from rass_bench.files import canonical_json, sha256_bytes, sha256_file
 from rass_bench.release.build import build_release
 from rass_bench.release.check import check_release
 from rass_bench.release.source import open_source
@@ -195,6 +197,27 @@ def test_a_card_whose_features_are_not_the_rows_is_named(own):
     assert "width" in found or "cannot load" in found
 
 
+@pytest.mark.parametrize("features", [True, [None], [{}], [{"name": "id", "dtype": "nothing"}]])
+def test_a_card_whose_features_are_none_is_named(own, features):
+    edit_card(own, lambda card: card["dataset_info"].update(features=features))
+    (found,) = problems(own)
+    assert "`datasets` cannot load it" in found
+
+
+def test_text_that_is_no_unicode_is_named(own):
+    path = own / SHARD
+    before, digest = sha256_file(path), json.loads((own / "manifest-test.json").read_text())
+    words = digest["entries"][0]["image_sha256"].encode()
+    content = path.read_bytes()
+    assert words in content
+    path.write_bytes(content.replace(words, b"\xff" + words[1:]))
+    croissant = own / "croissant.json"
+    croissant.write_text(croissant.read_text().replace(before, sha256_file(path)))
+    write_release_sums(own)
+    (found,) = problems(own)
+    assert "a row cannot be read: UnicodeDecodeError" in found
+
+
 def test_a_croissant_file_that_is_not_valid_is_named(own):
     def change(document):
         document["recordSet"][0]["field"][0]["source"]["fileSet"]["@id"] = "nowhere"
@@ -234,6 +257,64 @@ def test_a_croissant_file_that_is_something_else_is_named(own, text):
     write_release_sums(own)
     (found,) = problems(own)
     assert found.startswith("croissant.json")
+
+
+def test_a_croissant_field_that_contains_itself_is_named(own):
+    edit_croissant(own, lambda document: document["recordSet"][0]["field"].append({}))
+    (found,) = problems(own)
+    assert found.startswith("croissant.json: not valid")
+
+
+@pytest.fixture
+def asked():
+    """Where a stranger might want to be called from, and what was asked for there."""
+    paths = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            paths.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/context", paths
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document, url: document["@context"].update({"@import": url}),
+        lambda document, url: document["@context"]["field"].update({"@context": url}),
+        lambda document, url: document["recordSet"][0].update({"@context": url}),
+        lambda document, url: document.update({"@context": url}),
+        lambda document, url: document.update({"@context": [url, document["@context"]]}),
+    ],
+    ids=["imported", "of a term", "of a part", "alone", "among others"],
+)
+def test_a_croissant_file_sends_nobody_onto_the_network(own, asked, change):
+    url, paths = asked
+
+    def with_url(document):
+        document["@context"]["field"] = {"@id": "cr:field"}
+        change(document, url)
+
+    edit_croissant(own, with_url)
+    (found,) = problems(own)
+    assert found.startswith("croissant.json: not valid") and paths == []
+
+
+def test_a_croissant_file_that_is_an_address_sends_nobody_there(own, asked):
+    url, paths = asked
+    (own / "croissant.json").write_text(json.dumps(url))
+    write_release_sums(own)
+    (found,) = problems(own)
+    assert found.startswith("croissant.json: not valid") and paths == []
 
 
 def test_a_checksum_file_that_leads_out_of_the_folder_is_refused(own):
