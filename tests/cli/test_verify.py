@@ -1,25 +1,22 @@
 """`verify` and `bundle` as a reviewer meets them: table, verdict.json, exit codes."""
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import nullcontext
 
 import pytest
-from typer.testing import CliRunner
 
-from rass_bench.cli.main import app
 from rass_bench.evaluate.resolve import RunRequest
 from rass_bench.evaluate.run import run
 from rass_bench.verify.verdict import load_verdict
 from tests.builders import labelled_set, model_file
+from tests.cli.command import in_a_process, rass_bench
 
 
 @pytest.fixture
-def finished(tmp_path, monkeypatch):
+def finished(tmp_path):
     """A finished run on the tiny set, and how its model is named."""
-    monkeypatch.setenv("COLUMNS", "120")
     data, model = labelled_set(tmp_path / "data"), f"{model_file(tmp_path)}:Oracle"
     run(
         RunRequest(model=model, dataset=str(data)),
@@ -31,24 +28,10 @@ def finished(tmp_path, monkeypatch):
     return tmp_path / "run", model
 
 
-def rass_bench(*arguments):
-    return CliRunner().invoke(app, [str(one) for one in arguments])
-
-
-def in_a_process(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "rass_bench.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "120"},
-    )
-
-
 def test_a_run_that_holds_exits_with_zero_and_leaves_a_verdict(finished):
     folder, _ = finished
     done = rass_bench("verify", folder)
-    assert done.exit_code == 0
+    assert done.returncode == 0
     assert "holds at the level integrity" in done.stdout
     assert "dt: red-reader@1+" in done.stdout
     for part in ("code:", "data: –", "weights: –", "environment: the same"):
@@ -60,7 +43,7 @@ def test_a_run_that_does_not_hold_exits_with_one_and_names_the_image(finished):
     folder, _ = finished
     (folder / "predictions/p2.png").unlink()
     done = rass_bench("verify", folder)
-    assert done.exit_code == 1
+    assert done.returncode == 1
     assert "p2: missing" in done.stdout and "DOES NOT HOLD" in done.stdout
     assert not load_verdict(folder / "verdict.json").holds
 
@@ -80,10 +63,10 @@ def test_a_hostile_record_exits_with_two_and_one_paragraph(finished):
 def test_a_bundle_is_checked_at_every_level(finished, tmp_path):
     folder, model = finished
     done = rass_bench("bundle", folder, tmp_path / "run.zip")
-    assert done.exit_code == 0 and "13 files" in done.stdout
+    assert done.returncode == 0 and "13 files" in done.stdout
     for level in ("integrity", "rescore", "sample", "full"):
         done = rass_bench("verify", tmp_path / "run.zip", "--level", level, "--model", model)
-        assert done.exit_code == 0, done.stdout
+        assert done.returncode == 0, done.stdout
         assert load_verdict(tmp_path / "run.verdict.json").level == level
 
 
