@@ -30,6 +30,7 @@ from rass_bench.cli import (
     weights,
 )
 from rass_bench.errors import UserError, from_os_error
+from rass_bench.leaderboard.safe_text import terminal_text
 
 app = typer.Typer(
     name="rass-bench",
@@ -78,7 +79,8 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        console.print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        message = escape(terminal_text(str(error)))
+        console.print(f"[bold red]Error:[/] {message}", highlight=False, soft_wrap=True)
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
@@ -90,7 +92,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _ENVIRONMENT_ERRORS:
             raise
-        message = escape(str(from_os_error(error, "file system")))
+        message = escape(terminal_text(str(from_os_error(error, "file system"))))
         console.print(f"[bold red]Error:[/] {message}", highlight=False, soft_wrap=True)
         sys.exit(2)
 

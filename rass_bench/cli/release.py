@@ -106,6 +106,7 @@ def check_command(
 
     from rich.console import Console
 
+    from rass_bench.leaderboard.safe_text import terminal_text
     from rass_bench.release.loading import offline_environment
 
     console = Console()
@@ -118,7 +119,8 @@ def check_command(
         with progress_bar("check", count_samples(folder)) as advance:
             differences = check_release(folder, source, advance=advance)
     for difference in differences:
-        console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
+        line = terminal_text(str(difference))
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if differences:
         raise typer.Exit(1)
     compared = "its manifests" if source is None else f"the files of {source.spec.key}"

@@ -110,23 +110,25 @@ def _show(verdict: Verdict, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(_printable(verdict.run)), title_justify="left")
+    from rass_bench.leaderboard.safe_text import terminal_text
+
+    table = Table(title=Text(terminal_text(verdict.run)), title_justify="left")
     table.add_column("check", max_width=34, overflow="fold")
     table.add_column("holds")
     table.add_column("what was found", overflow="fold")
     words = {True: Text("yes"), False: Text("NO", style="bold red"), None: Text("–")}
     for check in verdict.checks:
         table.add_row(
-            Text(_printable(check.name)), words[check.holds], Text(_printable(_found(check)))
+            Text(terminal_text(check.name)), words[check.holds], Text(terminal_text(_found(check)))
         )
     console.print(table)
     for difference in verdict.differences:
         state = {True: "differs", False: "the same", None: "–"}[difference.differs]
         line = f"{difference.part}: {state} ({difference.words})"
-        console.print(_printable(line), markup=False, highlight=False, soft_wrap=True)
+        console.print(terminal_text(line), markup=False, highlight=False, soft_wrap=True)
     if verdict.seed is not None and verdict.samples:
         line = f"drawn with seed {verdict.seed}: {', '.join(verdict.samples)}"
-        console.print(_printable(line), markup=False, highlight=False, soft_wrap=True)
+        console.print(terminal_text(line), markup=False, highlight=False, soft_wrap=True)
     answer = "[green]holds[/green]" if verdict.holds else "[bold red]DOES NOT HOLD[/bold red]"
     console.print(f"{answer} at the level {verdict.level}", highlight=False)
 
@@ -144,8 +146,3 @@ def _found(check: Check) -> str:
 def _short(text: str) -> str:
     is_hash = len(text) == 64 and text.isalnum()
     return f"{text[:12]}…" if is_hash else text
-
-
-def _printable(text: str) -> str:
-    """Text of a stranger's record without what a terminal would obey."""
-    return "".join(one if one.isprintable() or one == "\n" else "�" for one in text)

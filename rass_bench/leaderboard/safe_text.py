@@ -21,6 +21,11 @@ def one_line(text: str) -> str:
     )
 
 
+def terminal_text(text: str) -> str:
+    """The text for a terminal, which obeys nothing in it; its line ends stay."""
+    return "\n".join(map(one_line, text.splitlines()))
+
+
 def csv_text(text: str) -> str:
     """The text for a cell of a CSV file, which no spreadsheet takes for a formula.
 

@@ -101,7 +101,7 @@ def test_what_a_terminal_would_obey_is_not_printed(finished):
     (folder / "record.json").write_text(json.dumps(record))
     done = rass_bench("verify", folder)
     assert "\x1b" not in done.stdout
-    assert "good�[2J[bold]name" in done.stdout
+    assert r"good\x1b[2J[bold]name" in done.stdout
 
 
 @pytest.mark.parametrize("command", ["verify", "bundle"])

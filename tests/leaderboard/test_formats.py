@@ -19,7 +19,13 @@ from rass_bench.leaderboard.formats import CSV_COLUMNS, as_csv, as_json
 from rass_bench.leaderboard.key import RowKey
 from rass_bench.leaderboard.markdown import as_markdown
 from rass_bench.leaderboard.ranking import Rank
-from rass_bench.leaderboard.safe_text import csv_text, markdown_code, markdown_text, one_line
+from rass_bench.leaderboard.safe_text import (
+    csv_text,
+    markdown_code,
+    markdown_text,
+    one_line,
+    terminal_text,
+)
 from rass_bench.leaderboard.table import Images, Kind, Row, Table, load_table
 
 HOSTILE = [
@@ -223,6 +229,13 @@ def test_one_line_is_one_printable_line_and_leaves_printable_text_alone(text):
     shown = one_line(text)
     assert shown.isprintable()
     assert shown == text or not text.isprintable()
+
+
+@given(st.text())
+def test_a_terminal_gets_the_lines_and_no_control_code(text):
+    shown = terminal_text(text)
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
+    assert shown.split("\n") == [one_line(line) for line in text.splitlines()] or not text
 
 
 def test_only_what_begins_like_a_formula_gets_an_apostrophe():

@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from rass_bench.cli.leaderboard_tables import print_diff, print_table
-from rass_bench.cli.main import app
+from rass_bench.cli.main import app, main
 from rass_bench.errors import UserError
 from rass_bench.files import sha256_file
 from rass_bench.leaderboard.add import add_run
@@ -158,6 +158,14 @@ def test_what_a_record_says_stays_text(tmp_path, runs):
     assert all(letter.isprintable() or letter == "\n" for letter in written)
     page = files["table.md"].decode()
     assert "\x1b" not in page and "`<b>" not in page.replace("'<b>", "")
+
+
+def test_a_message_stays_text(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["rass-bench", "leaderboard", "check", HOSTILE])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert r"(\x1b[2J[/red]`<b>)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["[bold]x@1.0", "\x1b[2J@1.0"])

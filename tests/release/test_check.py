@@ -18,6 +18,7 @@ from rass_bench.release.check import check_release
 from rass_bench.release.source import open_source
 from rass_bench.release.sums import write_release_sums
 from tests.builders import labelled_set
+from tests.cli.command import rass_bench
 from tests.release.edits import edit_card, edit_croissant, edit_rows
 
 SHARD = "data/test-00000-of-00002.parquet"
@@ -330,6 +331,15 @@ def test_a_manifest_of_another_data_set_is_named(own):
     write_release_sums(own)
     (found,) = problems(own)
     assert "the manifest is that of huge@1.0, split test" in found
+
+
+def test_what_a_release_says_stays_text_on_a_terminal(own):
+    manifest = own / "manifest-test.json"
+    manifest.write_text(manifest.read_text().replace("tiny@1.0", r"\u001b[2J[/red]"))
+    write_release_sums(own)
+    done = rass_bench("release", "check", own)
+    assert done.returncode == 1, done.stderr
+    assert r"the manifest is that of \x1b[2J[/red]" in done.stdout
 
 
 def test_a_release_without_pixels_is_checked_by_its_hashes(tmp_path):
