@@ -10,7 +10,7 @@ demo: .venv/.demo-ready
 	.venv/bin/rass-bench demo --out runs/demo
 
 test: .venv/.test-ready lint
-	.venv/bin/python -m pytest -n 2 --dist worksteal
+	.venv/bin/python -m pytest -n 2
 
 lint: .venv/.test-ready
 	.venv/bin/ruff check .
