@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE
-from rass_bench.files import sha256_file
-from rass_bench.metrics.bootstrap import PerImage, paired_interval
+from rass_bench.evaluate.per_image import read_per_image
+from rass_bench.files import sha256_bytes, sha256_file
+from rass_bench.metrics.bootstrap import percentiles, resample
 from rass_bench.metrics.catalog import get_metric
-from rass_bench.metrics.registry import ClassCounts, ImageMetric, SegmentationMetric
+from rass_bench.metrics.registry import ImageMetric, SegmentationMetric
 from rass_bench.record import RunRecord, load_record
 
 
@@ -34,9 +37,7 @@ class Difference:
 def paired_difference(first: Path, second: Path, metric_id: str) -> Difference:
     """``second - first`` of a metric of two runs that scored the same images.
 
-    The same images are those of equal ids and, for segmentation metrics, of equal label maps: the
-    photos may differ, clean ones and degraded ones being what a comparison is for. For image
-    metrics the photos must be equal, too.
+    See :func:`record_difference`.
 
     Args:
         first: a run's folder, whose seed the resampling takes.
@@ -46,19 +47,94 @@ def paired_difference(first: Path, second: Path, metric_id: str) -> Difference:
     Raises:
         UserError: no run in a folder, one whose results no run writes, or an unknown metric.
     """
-    metric = get_metric(metric_id)
-    before, after = load_record(first), load_record(second)
+    return record_difference((load_record(first), first), (load_record(second), second), metric_id)
+
+
+def record_difference(
+    first: tuple[RunRecord, Path], second: tuple[RunRecord, Path], metric_id: str
+) -> Difference:
+    """``second - first`` of a metric of two records, each with its folder.
+
+    The same images are those of equal ids and, for segmentation metrics, of equal label maps: the
+    photos may differ, clean ones and degraded ones being what a comparison is for. For image
+    metrics the photos must be equal, too.
+
+    What a run gives to a comparison is drawn once and kept: comparing all runs of a board with
+    each other takes the time of their number, not of the number of pairs.
+
+    Args:
+        first: a record, whose seed the resampling takes.
+        second: another one.
+        metric_id: the metric.
+
+    Raises:
+        UserError: results that no run writes, or an unknown metric.
+    """
+    (before, _), (after, _) = first, second
+    get_metric(metric_id)
     try:
         _check_records(before, after, metric_id)
-        ids, one = _read_per_image(first, before, metric)
-        other_ids, other = _read_per_image(second, after, metric)
-        _check_images(ids, other_ids, one, other)
+        seed = _seed(*first)
+        one, other = _draws(*first, metric_id, seed), _draws(*second, metric_id, seed)
+        _check_images(one, other)
     except _NoPairsError as reason:
         return Difference(None, None, str(reason))
     low, high = before.metrics[metric_id].value, after.metrics[metric_id].value
     if low is None or high is None:
         return Difference(None, None)
-    return Difference(high - low, paired_interval(metric, one, other, _seed(before, first)))
+    ci95 = percentiles(other.values - one.values) if len(one.ids) > 1 else None
+    return Difference(high - low, ci95)
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """What a run gives to a comparison.
+
+    Attributes:
+        ids: its images, sorted.
+        truth_sha256: of the pixels of each class in each label map; empty without label maps.
+        values: the metric in each draw of images, float64 (resamples,).
+    """
+
+    ids: tuple[str, ...]
+    truth_sha256: str
+    values: NDArray[np.float64]
+
+
+def _draws(record: RunRecord, folder: Path, metric_id: str, seed: int) -> _Draws:
+    path = folder / PER_IMAGE
+    if not path.is_file():
+        raise _NoPairsError(f"{folder} has no {PER_IMAGE}")
+    sha256 = sha256_file(path)
+    if sha256 != record.files.get(PER_IMAGE):
+        raise _NoPairsError(f"{path} was changed since the run")
+    return _kept_draws(_Table(sha256, record, path), metric_id, seed)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of results by its content: the same wherever it lies."""
+
+    sha256: str
+    record: RunRecord = field(compare=False)
+    path: Path = field(compare=False)
+
+
+@lru_cache(maxsize=1024)
+def _kept_draws(results: _Table, metric_id: str, seed: int) -> _Draws:
+    metric = get_metric(metric_id)
+    table = read_per_image(results.path, results.record)
+    order = np.argsort(np.array(table.ids))
+    ids = tuple(table.ids[place] for place in order)
+    if isinstance(metric, SegmentationMetric):
+        if table.counts is None:
+            raise _NoPairsError(f"{results.path} has no pixel counts")
+        counts = table.counts.of(order)
+        return _Draws(ids, sha256_bytes(counts.truth.tobytes()), resample(metric, counts, seed))
+    values = table.values[metric_id][order]
+    if not np.isfinite(values).all():
+        raise _NoPairsError(f"an image of {results.path.parent} has no finite {metric_id}")
+    return _Draws(ids, "", resample(metric, values, seed))
 
 
 def _seed(record: RunRecord, folder: Path) -> int:
@@ -84,42 +160,9 @@ def _check_records(before: RunRecord, after: RunRecord, metric_id: str) -> None:
         raise _NoPairsError("the photos or their references differ")
 
 
-def _read_per_image(
-    folder: Path, record: RunRecord, metric: SegmentationMetric | ImageMetric
-) -> tuple[list[str], PerImage]:
-    """Ids, sorted, and what the run keeps of each image."""
-    import pandas as pd
-
-    path = folder / PER_IMAGE
-    if not path.is_file():
-        raise _NoPairsError(f"{folder} has no {PER_IMAGE}")
-    if sha256_file(path) != record.files.get(PER_IMAGE):
-        raise _NoPairsError(f"{path} was changed since the run")
-    try:
-        table = pd.read_parquet(path).sort_values("id")
-        ids = [str(one) for one in table["id"]]
-        if isinstance(metric, SegmentationMetric):
-            truth, predicted, correct = (
-                np.stack(list(table[f"{name}_pixels"])).astype(np.int64, casting="safe")
-                for name in ("truth", "predicted", "correct")
-            )
-            return ids, ClassCounts(truth, predicted, correct)
-        values = table[metric.info.id].to_numpy(dtype=np.float64)
-    # Its hash fits the record, which says nothing of who wrote both.
-    except (KeyError, ValueError, TypeError, OSError, NotImplementedError) as error:
-        raise UserError(
-            f"{PER_IMAGE} is not as a run writes it: {error}", str(path), "Repeat the run."
-        ) from None
-    if not np.isfinite(values).all():
-        raise _NoPairsError(f"an image of {folder} has no finite {metric.info.id}")
-    return ids, values
-
-
-def _check_images(ids: list[str], other_ids: list[str], one: PerImage, other: PerImage) -> None:
-    alone = set(ids) ^ set(other_ids)
+def _check_images(one: _Draws, other: _Draws) -> None:
+    alone = set(one.ids) ^ set(other.ids)
     if alone:
         raise _NoPairsError(f"{len(alone)} images are in one run alone, {min(alone)} first")
-    if isinstance(one, ClassCounts) and isinstance(other, ClassCounts):
-        same = np.array_equal(one.truth, other.truth)
-        if not same:
-            raise _NoPairsError("the label maps differ")
+    if one.truth_sha256 != other.truth_sha256:
+        raise _NoPairsError("the label maps differ")

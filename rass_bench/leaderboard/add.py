@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE
+from rass_bench.evaluate.per_image import read_per_image
 from rass_bench.files import alone_in, inside, sha256_file, write_bytes
 from rass_bench.leaderboard.board import (
     RECORD_FOLDER,
@@ -23,7 +24,6 @@ from rass_bench.leaderboard.safe_text import markdown_code
 from rass_bench.leaderboard.terms import dataset_of, terms_of, why_other_metric, why_other_terms
 from rass_bench.leaderboard.write import write_board
 from rass_bench.record import RECORD_NAME, RunRecord
-from rass_bench.verify.per_image import read_per_image
 
 
 @dataclass(frozen=True)

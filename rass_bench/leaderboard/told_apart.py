@@ -10,7 +10,7 @@ errors, so intervals that keep clear of each other leave the difference's clear 
 
 from __future__ import annotations
 
-from rass_bench.evaluate.paired import paired_difference
+from rass_bench.evaluate.paired import record_difference
 from rass_bench.leaderboard.board import Measurement
 from rass_bench.metrics.catalog import all_metrics
 
@@ -23,7 +23,9 @@ def surely_differ(one: Measurement, other: Measurement, metric: str) -> bool:
     if first.ci95[1] < second.ci95[0] or second.ci95[1] < first.ci95[0]:
         return True
     if _computes(metric, first.version) and _computes(metric, second.version):
-        difference = paired_difference(one.folder, other.folder, metric)
+        difference = record_difference(
+            (one.record, one.folder), (other.record, other.folder), metric
+        )
         if difference.value is not None and difference.ci95 is not None:
             low, high = difference.ci95
             return low > 0 if difference.value > 0 else high < 0

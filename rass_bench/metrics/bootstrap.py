@@ -46,7 +46,7 @@ def interval(
     """
     if _number_of_images(per_image) < 2:
         return None
-    return _percentiles(_resampled(metric, per_image, seed, resamples), level)
+    return percentiles(resample(metric, per_image, seed, resamples), level)
 
 
 def paired_interval(
@@ -82,19 +82,26 @@ def paired_interval(
         raise ValueError(f"runs of {images} and {_number_of_images(second)} images are no pairs")
     if images < 2:
         return None
-    before = _resampled(metric, first, seed, resamples)
-    after = _resampled(metric, second, seed, resamples)
-    return _percentiles(after - before, level)
+    before = resample(metric, first, seed, resamples)
+    after = resample(metric, second, seed, resamples)
+    return percentiles(after - before, level)
 
 
 def _number_of_images(per_image: PerImage) -> int:
     return len(per_image.truth) if isinstance(per_image, ClassCounts) else len(per_image)
 
 
-def _resampled(
-    metric: SegmentationMetric | ImageMetric, per_image: PerImage, seed: int, resamples: int
+def resample(
+    metric: SegmentationMetric | ImageMetric,
+    per_image: PerImage,
+    seed: int,
+    resamples: int = 1000,
 ) -> NDArray[np.float64]:
-    """The metric's value in each draw, float64 (resamples,)."""
+    """The metric's value in each draw, float64 (resamples,); NaN where a draw leaves it undefined.
+
+    Runs on equally many images are drawn alike under one seed: the percentiles of the difference
+    of their values are :func:`paired_interval`.
+    """
     random = generator(seed, "bootstrap", metric.info.id)
     blocks = _draw_weights(random, _number_of_images(per_image), resamples)
     if isinstance(metric, SegmentationMetric) and isinstance(per_image, ClassCounts):
@@ -126,7 +133,8 @@ def _draw_weights(
         yield counts.reshape(draws, images).astype(np.float64)
 
 
-def _percentiles(values: NDArray[np.float64], level: float) -> tuple[float, float] | None:
+def percentiles(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float] | None:
+    """The ends of the middle share ``level`` of the defined values; None without any."""
     defined = values[np.isfinite(values)]
     if not defined.size:
         return None

@@ -67,6 +67,10 @@ class ClassCounts:
     predicted: NDArray[np.int64 | np.float64]
     correct: NDArray[np.int64 | np.float64]
 
+    def of(self, images: NDArray[np.intp]) -> ClassCounts:
+        """The counts of some images, those at the places given along the first axis."""
+        return ClassCounts(self.truth[images], self.predicted[images], self.correct[images])
+
 
 SegmentationFunction: TypeAlias = Callable[[ClassCounts], NDArray[np.float64]]
 """Counts (..., K) to values (...); NaN where the metric is undefined."""

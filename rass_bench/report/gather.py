@@ -8,6 +8,7 @@ from pathlib import Path
 from rass_bench.data_uri import distinct_palette, hex_colour
 from rass_bench.errors import UserError
 from rass_bench.evaluate.demo import NOTICE
+from rass_bench.evaluate.per_image import PerImageTable
 from rass_bench.evaluate.protocol import PROTOCOLS
 from rass_bench.labels import load_label_space
 from rass_bench.leaderboard.build import build_table
@@ -28,7 +29,6 @@ from rass_bench.report.pictures import Drawn, draw_pictures
 from rass_bench.report.scores import image_scores, read_tables
 from rass_bench.report.sources import Source, find_sources
 from rass_bench.report.strength import factors
-from rass_bench.verify.per_image import PerImageTable
 
 IMAGES = 12
 """Images of each data set that are shown with their predictions, at most."""

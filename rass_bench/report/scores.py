@@ -8,10 +8,10 @@ import numpy as np
 
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE
+from rass_bench.evaluate.per_image import PerImageTable, read_per_image
 from rass_bench.files import sha256_file
 from rass_bench.leaderboard.board import Measurement
 from rass_bench.report.content import ImageScores
-from rass_bench.verify.per_image import PerImageTable, read_per_image
 
 
 def read_tables(lines: Mapping[str, Measurement]) -> dict[str, PerImageTable]:

@@ -108,10 +108,7 @@ def _curve(
 
 
 def _take(per_image: PerImage, part: NDArray[np.intp]) -> PerImage:
-    if isinstance(per_image, ClassCounts):
-        counts = (per_image.truth, per_image.predicted, per_image.correct)
-        return ClassCounts(*(one[part] for one in counts))
-    return per_image[part]
+    return per_image.of(part) if isinstance(per_image, ClassCounts) else per_image[part]
 
 
 def _value(metric: SegmentationMetric | ImageMetric, per_image: PerImage) -> float | None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rass_bench.data.manifest import load_manifest
 from rass_bench.evaluate.folder import JOURNAL, PER_IMAGE, PLAN, PREDICTIONS
+from rass_bench.evaluate.per_image import contradictions
 from rass_bench.evaluate.protocol import PROTOCOLS
 from rass_bench.evaluate.rescore import TOLERANCE
 from rass_bench.files import inside, read_json, sha256_file
 from rass_bench.sums import SUMS, check_sums
 from rass_bench.verify.layout import MANIFEST
 from rass_bench.verify.numbers import check_numbers, classes_from_table, close, from_table
-from rass_bench.verify.per_image import contradictions
 from rass_bench.verify.png_header import read_png_header
 from rass_bench.verify.stored import HASHED, StoredRun
 from rass_bench.verify.verdict import VERDICT_NAME, Check, equal, no_faults, not_there

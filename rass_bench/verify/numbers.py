@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rass_bench.evaluate.per_image import PerImageTable
 from rass_bench.evaluate.rescore import TOLERANCE
 from rass_bench.evaluate.score import pool
 from rass_bench.metrics.bootstrap import interval
@@ -15,7 +16,6 @@ from rass_bench.metrics.catalog import get_metric
 from rass_bench.metrics.registry import METRICS, SegmentationMetric
 from rass_bench.metrics.segmentation import iou_per_class
 from rass_bench.record import MetricValue, RunRecord
-from rass_bench.verify.per_image import PerImageTable
 from rass_bench.verify.verdict import Check, no_faults
 
 LEARNED_TOLERANCE = 5e-4

@@ -10,6 +10,7 @@ import numpy as np
 from rass_bench.data.dataset import Dataset, build_manifest
 from rass_bench.data.manifest import Manifest, ManifestEntry, Sample, load_manifest
 from rass_bench.evaluate.folder import Done, RunFolder
+from rass_bench.evaluate.per_image import PerImageTable
 from rass_bench.evaluate.protocol import find_protocol
 from rass_bench.evaluate.recording import dataset_facts
 from rass_bench.evaluate.rescore import TOLERANCE
@@ -20,7 +21,6 @@ from rass_bench.metrics.registry import METRICS
 from rass_bench.record import DatasetFacts, RunRecord
 from rass_bench.verify.layout import MANIFEST
 from rass_bench.verify.numbers import LEARNED_TOLERANCE, check_numbers, close
-from rass_bench.verify.per_image import PerImageTable
 from rass_bench.verify.png_header import read_png_header
 from rass_bench.verify.stored import StoredRun
 from rass_bench.verify.verdict import Check, all_hold, no_faults

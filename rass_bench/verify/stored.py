@@ -15,6 +15,7 @@ from rass_bench.evaluate.folder import (
     Done,
     RunFolder,
 )
+from rass_bench.evaluate.per_image import PerImageTable, read_per_image
 from rass_bench.evaluate.rescore import recorded_request
 from rass_bench.evaluate.resolve import RunRequest
 from rass_bench.files import inside
@@ -22,7 +23,6 @@ from rass_bench.record import RECORD_NAME, RunRecord, load_record
 from rass_bench.structure import read_versioned
 from rass_bench.sums import SUMS
 from rass_bench.verify.layout import MANIFEST
-from rass_bench.verify.per_image import PerImageTable, read_per_image
 
 MAX_TEXT_BYTES = 2**26
 """A JSON file of a run or bundle that is larger is refused: of 20,000 images it holds 7 MB."""

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from rass_bench.errors import UserError
+from rass_bench.evaluate import paired
 from rass_bench.evaluate.paired import paired_difference
 from rass_bench.evaluate.resolve import RunRequest
 from rass_bench.evaluate.run import run
-from rass_bench.metrics.bootstrap import interval
+from rass_bench.metrics.bootstrap import interval, resample
 from rass_bench.metrics.catalog import get_metric
 from tests.builders import labelled_set, model_file
 
@@ -134,3 +135,20 @@ def test_a_folder_without_a_run_is_a_mistake(measure, tmp_path):
     _, first = measure("first")
     with pytest.raises(UserError, match=r"no record\.json"):
         paired_difference(first, tmp_path, METRIC)
+
+
+def test_all_runs_of_a_board_are_drawn_once_each(measure, monkeypatch):
+    """The time of a board follows from the number of its runs, not from that of their pairs."""
+    folders = [measure(name)[1] for name in ("a", "b", "c", "d")]
+    drawn = []
+
+    def count(*arguments):
+        drawn.append(arguments)
+        return resample(*arguments)
+
+    monkeypatch.setattr(paired, "resample", count)
+    paired._kept_draws.cache_clear()
+    for first in folders:
+        for second in folders:
+            assert paired_difference(first, second, METRIC).ci95 == (0, 0)
+    assert len(drawn) == 4

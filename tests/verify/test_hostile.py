@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rass_bench.errors import UserError
+from rass_bench.evaluate import per_image
 from rass_bench.record import load_record
-from rass_bench.verify import per_image, stored
+from rass_bench.verify import stored
 from rass_bench.verify.verdict import Level
 from tests.verify.forging import (
     edit_record,

@@ -82,9 +82,9 @@ def test_a_changed_pixel_of_a_restored_image_under_new_hashes_is_named(restored)
 
 def forge_numbers(folder):
     """Make a record's numbers, intervals and classes follow from an edited table."""
+    from rass_bench.evaluate.per_image import read_per_image
     from rass_bench.record import load_record
     from rass_bench.verify.numbers import classes_from_table, from_table
-    from rass_bench.verify.per_image import read_per_image
 
     loaded = load_record(folder)
     table = read_per_image(folder / "per_image.parquet", loaded)
