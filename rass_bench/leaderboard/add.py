@@ -24,6 +24,8 @@ from rass_bench.leaderboard.safe_text import markdown_code
 from rass_bench.leaderboard.terms import dataset_of, terms_of, why_other_metric, why_other_terms
 from rass_bench.leaderboard.write import write_board
 from rass_bench.record import RECORD_NAME, RunRecord
+from rass_bench.verify.integrity import check_integrity
+from rass_bench.verify.stored import read_run
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,14 @@ def add_run(run: Path, root: Path, *, name: str | None = None, new_version: bool
         )
     folder = _choose_board(record, root, new_version=new_version)
     is_new = not folder.is_dir()
+    if is_new:
+        _check_integrity(run)
     with alone_in(folder):
         version = Version(split_name(folder)[1], 0, 0)
         if not is_new:
             board = load_board(folder)
             _check_fits(record, name, board)
+            _check_integrity(run)
             newest = board.history[0].version
             version = Version(newest.major, newest.minor + 1, 0)
         # The record last: where it stands, the measurement is whole.
@@ -92,6 +97,18 @@ def _check_whole(run: Path, record: RunRecord) -> None:
             f"{PER_IMAGE} {state}", str(run), "Repeat the run; a board takes whole records alone."
         )
     read_per_image(path, record)
+
+
+def _check_integrity(run: Path) -> None:
+    """A number that does not follow from the run's own files never reaches a board."""
+    faults = [check for check in check_integrity(read_run(run)) if check.holds is False]
+    if faults:
+        raise UserError(
+            f"the run does not hold: {faults[0].name}: {faults[0].expected}, found "
+            f"{faults[0].found}",
+            str(run),
+            "`rass-bench verify RUN` lists all that is wrong; repeat the run.",
+        )
 
 
 def _choose_board(record: RunRecord, root: Path, *, new_version: bool) -> Path:

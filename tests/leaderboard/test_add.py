@@ -4,15 +4,14 @@ import dataclasses
 import re
 import shutil
 
-import pandas as pd
 import pytest
 
 from rass_bench.errors import UserError
-from rass_bench.files import sha256_file
 from rass_bench.leaderboard.add import add_run
 from rass_bench.leaderboard.changelog import read_changelog
 from rass_bench.leaderboard.table import load_table
 from rass_bench.leaderboard.write import check_board
+from rass_bench.metrics.registry import METRICS
 from rass_bench.record import load_record
 from tests.leaderboard.runs import MIOU, make_runs, measure, metrics, model_facts, rows
 
@@ -39,7 +38,17 @@ def root(tmp_path):
 
 
 def change(run, **changes):
+    """Edit a record, and forget the plan, which would tell."""
     dataclasses.replace(load_record(run), **changes).save(run)
+    (run / "plan.json").unlink()
+
+
+@pytest.fixture
+def metric_of_version_2(monkeypatch):
+    """A program in which the main metric has another version."""
+    metric = METRICS.get(MIOU)
+    newer = dataclasses.replace(metric, info=dataclasses.replace(metric.info, version="2"))
+    monkeypatch.setitem(METRICS._entries, MIOU, newer)
 
 
 def contents(folder):
@@ -73,7 +82,6 @@ def test_a_partial_run_may_join_and_is_not_ranked(runs, root):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        (lambda run: {"metrics": metrics(run, version="2")}, "miou/gt-present in version 2"),
         (
             lambda run: {
                 "dataset": dataclasses.replace(load_record(run).dataset, manifest_sha256="1" * 64)
@@ -85,7 +93,7 @@ def test_a_partial_run_may_join_and_is_not_ranked(runs, root):
             "the split train, not test",
         ),
     ],
-    ids=["metric version", "manifest", "split"],
+    ids=["manifest", "split"],
 )
 def test_other_terms_are_refused_and_open_a_version_of_their_own(runs, root, changes, reason):
     board = add_run(runs / "perfect", root).board
@@ -99,6 +107,36 @@ def test_other_terms_are_refused_and_open_a_version_of_their_own(runs, root, cha
     assert (second.board.name, str(second.version)) == ("tiny@1.0+v2", "2.0.0")
     assert contents(board) == before and check_board(board) == () == check_board(second.board)
     assert load_table(second.board).dataset == load_table(board).dataset == "tiny@1.0"
+
+
+@pytest.mark.usefixtures("metric_of_version_2")
+def test_another_metric_version_is_refused_and_opens_a_version_of_its_own(runs, root, made):
+    shutil.copytree(runs, root / "tiny@1.0/records", ignore=shutil.ignore_patterns("predictions"))
+    board = root / "tiny@1.0"
+    (board / "CHANGELOG.md").write_text("# Changes\n\n## 1.0.0 - 2026-01-31\n\n- Begun.\n")
+    measure(made, "Good", root / "again")
+    with pytest.raises(UserError, match="miou/gt-present in version 2"):
+        add_run(root / "again", root)
+    second = add_run(root / "again", root, new_version=True)
+    assert (second.board.name, str(second.version)) == ("tiny@1.0+v2", "2.0.0")
+    assert rows(second.board)["again"].rank.of == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "edit"),
+    [
+        ("record.json", lambda text: text.replace('"value": 0.', '"value": 0.9', 1)),
+        ("predictions.json", lambda text: text.replace("p0.png", "p1.png", 1)),
+    ],
+)
+def test_a_number_that_does_not_follow_from_its_run_reaches_no_board(runs, root, file, edit):
+    path = runs / "good" / file
+    edited = edit(path.read_text())
+    assert edited != path.read_text()
+    path.write_text(edited)
+    with pytest.raises(UserError, match=r"the run does not hold: .*`rass-bench verify RUN`"):
+        add_run(runs / "good", root)
+    assert not any(root.iterdir())
 
 
 def test_a_partial_run_of_another_metric_version_is_refused(runs, root):
@@ -115,17 +153,11 @@ def test_later_runs_join_the_newest_version(runs, root):
     assert add_run(runs / "good", root, new_version=True).board.name == "tiny@1.0+v3"
 
 
-def test_a_new_metric_may_join(runs, root):
-    add_run(runs / "perfect", root)
-    record, path = load_record(runs / "good"), runs / "good/per_image.parquet"
-    table = pd.read_parquet(path)
-    table.assign(**{"another/metric": table[MIOU]}).to_parquet(path, index=False)
-    change(
-        runs / "good",
-        metrics=record.metrics | {"another/metric": record.metrics[MIOU]},
-        files=record.files | {path.name: sha256_file(path)},
-    )
-    assert rows(add_run(runs / "good", root).board, "another/metric")["good"].rank.of == 1
+def test_a_new_metric_may_join(runs, root, made, tmp_path):
+    add_run(measure(made, "Perfect", tmp_path / "one-metric", metrics=(MIOU,)), root)
+    board = add_run(runs / "good", root).board
+    assert rows(board, MIOU)["good"].rank.of == 2
+    assert rows(board, "aacc")["good"].rank.of == 1
 
 
 def test_a_name_is_taken_once(runs, root):
