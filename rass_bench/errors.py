@@ -65,7 +65,8 @@ def from_os_error(error: OSError, where: str) -> UserError:
         return UserError(
             "the disk is full or a file-size limit was reached",
             path,
-            "Free some space and repeat the command with --resume; what is finished is kept.",
+            "Free some space and repeat the command, with --resume where it has that; what is "
+            "finished is kept.",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError("permission denied", path, "Choose a place you may read or write.")

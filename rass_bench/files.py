@@ -29,9 +29,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     A kill between any two instructions leaves at most a stray ``.tmp`` file beside it.
 
     Raises:
+        UserError: something that is no file lies there, such as a device, or the folder is one
+            that takes none.
         OSError: the write failed, with ``filename`` set; the old file is untouched and the
             temporary one removed.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError("no file, but a device or a pipe", str(path), "Choose another place.")
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: threads may write one file, and a long name leaves no room for more.
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
@@ -43,6 +47,10 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, FileNotFoundError):  # the folder is there: one of the system's own
+            raise UserError(
+                "no file can be made here", str(path), "Choose another place."
+            ) from None
         if isinstance(error, OSError):
             error.filename = str(path)  # a failed write tells none, a failed open the temporary one
         raise

@@ -18,6 +18,12 @@ from rass_bench.structure import read_versioned
 RECORD_SCHEMA = 1
 RECORD_NAME = "record.json"
 
+MAX_VALUE = 1e9
+"""No metric, time or speed of a run is larger; whoever edits a record may write anything."""
+
+MAX_COUNT = 10**15
+"""No network has more parameters, and no run more images."""
+
 
 @dataclass(frozen=True)
 class MetricValue:
@@ -38,6 +44,11 @@ class MetricValue:
     version: str
     higher_is_better: bool
     provenance: dict[str, str]
+
+    def __post_init__(self) -> None:
+        for value in (self.value, *(self.ci95 or ())):
+            _check_range("a metric's value", value, -MAX_VALUE, MAX_VALUE)
+        _check_range("n", self.n, 0, MAX_COUNT)
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,10 @@ class ModelFacts:
     parameters: int | None
     trainable_parameters: int | None
 
+    def __post_init__(self) -> None:
+        _check_range("parameters", self.parameters, 0, MAX_COUNT)
+        _check_range("trainable_parameters", self.trainable_parameters, 0, MAX_COUNT)
+
     @property
     def key(self) -> str:
         """``name@revision``."""
@@ -125,6 +140,11 @@ class Timing:
     wall_seconds: float
     fps: float | None
     timed_images: int
+
+    def __post_init__(self) -> None:
+        _check_range("wall_seconds", self.wall_seconds, 0, MAX_VALUE)
+        _check_range("fps", self.fps, 1 / MAX_VALUE, MAX_VALUE)
+        _check_range("timed_images", self.timed_images, 0, MAX_COUNT)
 
 
 @dataclass(frozen=True)
@@ -203,6 +223,16 @@ class RunRecord:
     def save(self, folder: Path) -> None:
         """Write ``record.json`` into the run's folder, atomically."""
         write_json(folder / RECORD_NAME, self.to_json())
+
+
+def _check_range(name: str, value: float | None, low: float, high: float) -> None:
+    """Refuse what no run writes.
+
+    Raises:
+        ValueError: the value lies outside.
+    """
+    if value is not None and not low <= value <= high:
+        raise ValueError(f"{name} {value} is outside {low}..{high}")
 
 
 def load_record(folder: Path) -> RunRecord:

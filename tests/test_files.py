@@ -3,9 +3,11 @@
 import math
 import os
 import signal
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +62,20 @@ def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path):
     path = tmp_path / ("n" * os.pathconf(tmp_path, "PC_NAME_MAX"))
     write_bytes(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="a device or a pipe"):
+        write_bytes(pipe, b"new")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's /proc")
+def test_a_place_that_takes_no_files_is_told():
+    with pytest.raises(UserError, match="no file can be made here"):
+        write_bytes(Path("/proc/page.html"), b"new")
 
 
 def test_threads_may_write_the_same_file(tmp_path):

@@ -92,6 +92,9 @@ def test_a_record_of_schema_1_loads_and_is_written_back_unchanged(tmp_path):
     assert json.loads((tmp_path / "record.json").read_text()) == SCHEMA_1
 
 
+METRIC_OF_SCHEMA_1 = next(iter(SCHEMA_1["metrics"].values()))
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -106,6 +109,13 @@ def test_a_record_of_schema_1_loads_and_is_written_back_unchanged(tmp_path):
         ({"metrics": {"macc": None}}, r"malformed record: metrics\['macc'\] is None"),
         ({"timing": {**SCHEMA_1["timing"], "fps": "fast"}}, "malformed record: fps is 'fast'"),
         ({"dataset": {**SCHEMA_1["dataset"], "split": 5}}, "malformed record: split is 5"),
+        ({"timing": {**SCHEMA_1["timing"], "fps": 0}}, "malformed record: fps 0.* is outside"),
+        ({"timing": {**SCHEMA_1["timing"], "wall_seconds": -1}}, "wall_seconds -1.* is outside"),
+        ({"model": {**SCHEMA_1["model"], "parameters": -7}}, "parameters -7 is outside"),
+        (
+            {"metrics": {"macc": {**METRIC_OF_SCHEMA_1, "value": 1e300}}},
+            r"a metric's value 1e\+300 is outside",
+        ),
     ],
 )
 def test_a_record_that_cannot_be_read_says_why(tmp_path, changes, words):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from typing import Annotated
 
@@ -75,6 +76,9 @@ def root(
 
 def main() -> None:
     """Run the command line: 0 done, 1 a check did not hold, 2 a mistake, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack letters of a path
     console = Console(stderr=True)
     try:
         app()

@@ -30,8 +30,12 @@ def report_command(
         typer.Argument(help="Folders of finished runs, shown with their images."),
     ] = None,
     root: Annotated[
-        Path, typer.Option(help="The folder that holds the leaderboards; none is needed for runs.")
-    ] = ROOT,
+        Path | None,
+        typer.Option(
+            help="The folder that holds the leaderboards. [default: leaderboards, where it is "
+            "there or no run is named]"
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The page to write.")] = PAGE,
     figures: Annotated[
         Path | None,
@@ -42,12 +46,16 @@ def report_command(
     from rich.console import Console
 
     from rass_bench.leaderboard.board import find_boards
+    from rass_bench.report.figures.write import write_figures
     from rass_bench.report.gather import gather
     from rass_bench.report.page import write_page
 
     console = Console()
-    boards = [] if runs and not root.is_dir() else find_boards(root)
+    needs_boards = root is not None or not runs or ROOT.is_dir()
+    boards = find_boards(root or ROOT) if needs_boards else []
     content = gather(boards, runs or [], out)
+    # Figures first: the page is the last to be there, and says that all went well.
+    files = [] if figures is None else write_figures(content, figures)
     write_page(out, content)
     counts = (
         _counted(len(content.boards), "data set"),
@@ -56,9 +64,6 @@ def report_command(
     )
     console.print(f"{', '.join(counts)}: {out}", markup=False, soft_wrap=True, highlight=False)
     if figures is not None:
-        from rass_bench.report.figures.write import write_figures
-
-        files = write_figures(content, figures)
         console.print(
             f"{len(files)} figures and tables: {figures}",
             markup=False,

@@ -36,7 +36,7 @@ ORIGIN_FILE = "degradation.json"
 JOURNAL_FILE = "progress.jsonl"
 """One line for each finished image; only there until the manifest is."""
 
-_STATED = re.compile(r".+-preset(?P<preset>.+)-seed(?P<seed>-?\d+)")
+_STATED = re.compile(r".+-preset(?P<preset>.+)-seed(?P<seed>-?\d{1,18})")
 """What the version of a degraded data set states."""
 
 PIXEL_FOLDERS = ("images", CLEAN_FOLDER, "annotations")

@@ -115,7 +115,8 @@ def _choose_board(record: RunRecord, root: Path, *, new_version: bool) -> Path:
     dataset = dataset_of(record)
     # A record comes from a stranger: its data set's name becomes a folder's.
     first = inside(root, dataset)
-    if first.parent != root or dataset.count("@") != 1 or split_name(first) != (dataset, 1):
+    is_plain = dataset.isprintable() and dataset.count("@") == 1
+    if first.parent != root or not is_plain or split_name(first) != (dataset, 1):
         raise UserError(
             f"a data set named {dataset!r} can have no board",
             "record.json",

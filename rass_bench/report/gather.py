@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from rass_bench.data_uri import distinct_palette, hex_colour
 from rass_bench.errors import UserError
 from rass_bench.evaluate.demo import NOTICE
 from rass_bench.evaluate.per_image import PerImageTable
 from rass_bench.evaluate.protocol import PROTOCOLS
+from rass_bench.evaluate.rescore import recorded_request
 from rass_bench.labels import load_label_space
+from rass_bench.leaderboard.board import Measurement
 from rass_bench.leaderboard.build import build_table
 from rass_bench.leaderboard.table import Table
 from rass_bench.metrics.bootstrap import PerImage
@@ -74,7 +78,8 @@ def _board(board_id: str, source: Source, page: Path, room: int) -> BoardContent
     placed = lines_of_table(table, board_id, measurements, page)
     lines = tuple(one.line for one in placed)
     measured = {one.line.id: one.measurement for one in placed if one.measurement is not None}
-    metrics = metrics_of_table(table)
+    metrics, classes = metrics_of_table(table), _classes(table)
+    _check_classes(classes, board.measurements)
     tables = read_tables(measured)
     drawn = _draw(source, placed, room)
     return BoardContent(
@@ -91,7 +96,7 @@ def _board(board_id: str, source: Source, page: Path, room: int) -> BoardContent
         fronts=fronts(lines, metrics[0]) if metrics else (),
         slopes=slopes(lines, metrics[0]) if metrics else (),
         scores=image_scores(metrics[0].id, tables) if metrics else None,
-        classes=_classes(table),
+        classes=classes,
         pictures=drawn.pictures,
         images_left_out=drawn.left_out,
     )
@@ -103,7 +108,11 @@ def _factors(
     placed: Sequence[Placed],
     tables: Mapping[str, PerImageTable],
 ) -> tuple[Factor, ...]:
-    """The main metric against degradation, of the ranked lines: they share their images."""
+    """The main metric against degradation, of the ranked lines that kept it for every image.
+
+    Raises:
+        UserError: a line's images are others than those of the lines that it is ranked with.
+    """
     if metric.id not in METRICS.names():
         return ()
     known = get_metric(metric.id)
@@ -113,15 +122,28 @@ def _factors(
         table, cell = tables.get(line.id), line.cells.get(metric.id)
         if measurement is None or table is None or cell is None or cell.rank is None:
             continue
-        per_image = (
-            table.counts if isinstance(known, SegmentationMetric) else table.values[metric.id]
-        )
-        if per_image is not None:
-            ids = table.ids
-            seed = int(measurement.record.arguments_resolved.get("seed", 0))
-            kept[line.id] = (per_image, seed)
+        values = table.values[metric.id]
+        per_image = table.counts if isinstance(known, SegmentationMetric) else values
+        # The PSNR of equal images has no mean; counts of pixels always have a sum.
+        if per_image is None or (per_image is values and not np.isfinite(values).all()):
+            continue
+        _check_images(ids or table.ids, table.ids, measurement)
+        ids = table.ids
+        kept[line.id] = (per_image, recorded_request(measurement.record, measurement.folder).seed)
     name, _, version = dataset.partition("@")
     return factors((name, version), known, ids, kept) if kept else ()
+
+
+def _check_images(
+    expected: tuple[str, ...], found: tuple[str, ...], measurement: Measurement
+) -> None:
+    """Runs write the rows of the same images in the same order."""
+    if expected != found:
+        raise UserError(
+            "its images are not those of the runs that it is ranked with",
+            str(measurement.folder),
+            "`rass-bench verify RUN` says which of them was edited; leave that one out.",
+        )
 
 
 def _draw(source: Source, placed: Sequence[Placed], room: int) -> Drawn:
@@ -141,6 +163,17 @@ def _images(table: Table) -> str:
         f"{images.scored} images of {table.dataset}, split {images.split}, manifest "
         f"{images.manifest_sha256[:12]}"
     )
+
+
+def _check_classes(classes: Classes | None, measurements: Sequence[Measurement]) -> None:
+    for one in measurements:
+        values = one.record.per_class.get("iou", ())
+        if values and classes is not None and len(values) != len(classes.names):
+            raise UserError(
+                f"{len(values)} values by class, of {len(classes.names)} classes",
+                str(one.folder),
+                "The record was edited; restore it.",
+            )
 
 
 def _classes(table: Table) -> Classes | None:

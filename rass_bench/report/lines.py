@@ -164,5 +164,7 @@ def _details(record: RunRecord, folder: Path) -> Details:
 
 def link_to(path: Path, page: Path) -> str:
     """The address of a file relative to the page."""
-    relative = Path(os.path.relpath(path.resolve(), page.resolve().parent))
-    return quote(relative.as_posix())  # a colon would make a scheme of what stands before it
+    # As browsers have it: they take `..` away by the address alone, without following links.
+    relative = Path(os.path.relpath(path, page.parent))
+    # Quoted: a colon would make a scheme of what stands before it.
+    return quote(os.fsencode(relative.as_posix()))

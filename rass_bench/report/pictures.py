@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rass_bench.data.dataset import Dataset, open_dataset
+from rass_bench.data.dataset import Dataset, build_manifest, open_dataset
 from rass_bench.data.manifest import Sample
 from rass_bench.data.reading import read_truth
 from rass_bench.data.spec import spec_names
@@ -49,13 +49,14 @@ def draw_pictures(lent: Mapping[str, Path], most: int, most_bytes: int) -> Drawn
             are left out.
 
     Raises:
-        UserError: the data are not where a run found them, or a prediction was changed since.
+        UserError: the data are not where a run found them, or were changed since, as were its
+            predictions; two runs are of different photos.
     """
     runs = [_open_run(line, folder) for line, folder in lent.items()]
     if not runs:
         return Drawn((), 0)
-    having = {key for run in runs for key in run.predictions}
-    samples = [one for one in runs[0].dataset.samples if one.id in having]
+    found = {one.id: one for run in runs for one in run.dataset.samples if one.id in run.hashes}
+    samples = [found[key] for key in sorted(found)]
     places = np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int)
     pictures: list[Picture] = []
     room = most_bytes
@@ -70,17 +71,26 @@ def draw_pictures(lent: Mapping[str, Path], most: int, most_bytes: int) -> Drawn
 
 @dataclass(frozen=True)
 class _Run:
-    """A run that lends its predictions."""
+    """A run that lends its predictions.
+
+    Attributes:
+        line: the line of its numbers.
+        folder: where its predictions lie.
+        record: its record.
+        dataset: its data.
+        hashes: SHA-256 of photo and label map of each image that it scored, by id.
+    """
 
     line: str
     folder: RunFolder
     record: RunRecord
     dataset: Dataset
-    predictions: frozenset[str]
+    hashes: dict[str, tuple[str, str | None]]
 
 
 def _open_run(line: str, folder: Path) -> _Run:
     record, run = load_record(folder), RunFolder(folder)
+    scored = run.load_index().keys() - {entry.id for entry in record.not_scored}
     request = recorded_request(record, folder)
     if request.dataset not in spec_names() and not Path(request.dataset).is_dir():
         raise UserError(
@@ -89,11 +99,26 @@ def _open_run(line: str, folder: Path) -> _Run:
             "Make the report in the folder that the run was started in, or leave the run out.",
         )
     dataset = open_dataset(request.dataset, request.data_root, request.split)
-    return _Run(line, run, record, dataset, frozenset(run.load_index()))
+    manifest = build_manifest(dataset, [one for one in dataset.samples if one.id in scored])
+    if manifest.sha256() != record.dataset.manifest_sha256:
+        raise UserError(
+            "the data differ from those of the run",
+            str(dataset.root),
+            f"Restore them, or leave the run {folder} out.",
+        )
+    hashes = {one.id: (one.image_sha256, one.label_sha256) for one in manifest.entries}
+    return _Run(line, run, record, dataset, hashes)
 
 
 def _picture(sample: Sample, runs: Sequence[_Run]) -> Picture:
-    dataset = runs[0].dataset
+    having = [run for run in runs if sample.id in run.hashes]
+    if len({run.hashes[sample.id] for run in having}) > 1:
+        raise UserError(
+            f"the photo or the label map {sample.id} differs between runs of one data set",
+            ", ".join(str(run.folder.path) for run in having),
+            "Report runs on different files one by one.",
+        )
+    dataset = having[0].dataset
     photo = read_image(sample.image)
     layers = [Layer("photo", "photo", None, photo_uri(photo, SIDE, QUALITY))]
     if sample.reference is not None and sample.reference.is_file():
@@ -103,9 +128,8 @@ def _picture(sample: Sample, runs: Sequence[_Run]) -> Picture:
     if sample.label is not None and space is not None:
         truth = read_truth(dataset, sample)
         layers.append(Layer("truth", "ground truth", None, mask_uri(truth, space, SIDE)))
-    for run in runs:
-        if sample.id in run.predictions:
-            layers += _made(run, sample, photo)
+    for run in having:
+        layers += _made(run, sample, photo)
     recipe = dataset.recipes.get(sample.id)
     height, width = photo.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
@@ -129,9 +153,20 @@ def _made(run: _Run, sample: Sample, photo: NDArray[np.uint8]) -> list[Layer]:
     if restored is not None and record.restorer is not None:
         layers.append(_restored(run.line, record.restorer.name, restored))
     if space is not None:
-        uri = mask_uri(read_prediction(path), space, SIDE)
+        uri = mask_uri(_read_labels(path, photo), space, SIDE)
         layers.append(Layer("prediction", f"prediction of {record.model.name}", run.line, uri))
     return layers
+
+
+def _read_labels(path: Path, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    labels = read_prediction(path)
+    if labels.dtype != np.uint8 or labels.shape != photo.shape[:2]:
+        raise UserError(
+            "the prediction is no 8-bit grey picture of its photo's size",
+            str(path),
+            "Run again with --resume to make it.",
+        )
+    return labels
 
 
 def _restored(line: str, name: str, image: NDArray[np.uint8]) -> Layer:

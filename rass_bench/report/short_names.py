@@ -55,10 +55,15 @@ def _short(part: str, revisions: dict[str, set[str]]) -> str:
     same_model = revisions[model]
     if not revision or len(same_model) == 1:
         return cut(model)
-    length = _SHORTEST_REVISION
-    while any(other[:length] == revision[:length] for other in same_model - {revision}):
-        length += 1
+    shared = max(_shared_letters(revision, other) for other in same_model - {revision})
+    length = max(_SHORTEST_REVISION, shared + 1)
     return f"{cut(model)}@{cut(revision[:length])}"
+
+
+def _shared_letters(one: str, other: str) -> int:
+    """How many letters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _unlike(name: str, taken: set[str]) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rass_bench.errors import UserError
+from rass_bench.evaluate.folder import PREDICTIONS
 from rass_bench.files import sha256_file
-from rass_bench.leaderboard.board import Board, Measurement, load_board
+from rass_bench.leaderboard.board import Board, Measurement, load_board, read_record
 from rass_bench.leaderboard.changelog import Entry, Version
 from rass_bench.leaderboard.terms import dataset_of
-from rass_bench.record import RECORD_NAME, RunRecord, load_record
+from rass_bench.record import RECORD_NAME, RunRecord
 
 _NO_VERSION = (Entry(Version(0, 0, 0), "", ()),)
 """History of runs that stand on no board."""
@@ -34,21 +36,22 @@ class Source:
 def find_sources(boards: Sequence[Path], runs: Sequence[Path]) -> list[Source]:
     """Boards with the runs on their data sets, and a source for each data set without a board.
 
-    A run that a board holds already, of the same models on the same photos, stands there once and
-    lends its predictions.
+    A run that a board holds already, with the same predictions of the same models for the same
+    photos, stands there once and lends its predictions.
 
     Args:
         boards: folders of boards.
         runs: folders of finished runs.
 
     Raises:
-        UserError: a malformed file, or no run in a folder.
+        UserError: a malformed file, no run in a folder, a run without a number, or a data set of
+            a name that is none.
     """
     sources = {
         board.folder.resolve().name: Source(board, True, {}) for board in map(load_board, boards)
     }
     for folder in runs:
-        record = load_record(folder)
+        record = _read_run(folder)
         dataset = dataset_of(record)
         name = _newest_board(dataset, sources)
         source = sources.get(name) or Source(
@@ -56,6 +59,20 @@ def find_sources(boards: Sequence[Path], runs: Sequence[Path]) -> list[Source]:
         )
         sources[name] = _with_run(source, folder, record)
     return [sources[name] for name in sorted(sources)]
+
+
+def _read_run(folder: Path) -> RunRecord:
+    record = read_record(folder)
+    dataset = dataset_of(record)
+    if not dataset.isprintable() or "/" in dataset:
+        raise UserError(
+            f"a data set named {dataset!r}", str(folder), "Name it in dataset.yaml, without /."
+        )
+    if not record.metrics:
+        raise UserError(
+            "the run has no number to show", str(folder), "Score it: `rass-bench score RUN`."
+        )
+    return record
 
 
 def _newest_board(dataset: str, sources: dict[str, Source]) -> str:
@@ -79,11 +96,12 @@ def _with_run(source: Source, folder: Path, record: RunRecord) -> Source:
 
 
 def _is_same(one: RunRecord, other: RunRecord) -> bool:
-    """Whether two runs are of the same models on the same photos."""
+    """Whether two runs made the same predictions with the same models for the same photos."""
 
     def identity(record: RunRecord) -> tuple[object, ...]:
         restorer = record.restorer.key if record.restorer else None
-        return record.protocol, record.model.key, restorer, record.dataset.manifest_sha256
+        models = record.protocol, record.model.key, restorer
+        return models, record.dataset.manifest_sha256, record.files.get(PREDICTIONS)
 
     return identity(one) == identity(other)
 

@@ -40,11 +40,10 @@ def test_a_run_stands_among_them_with_its_images(report, tmp_path):
     assert (code, said) == (0, f"1 data set, 2 lines, 6 images: {tmp_path / 'page.html'}\n")
 
 
-def test_runs_need_no_board(report, tmp_path):
-    code, said, _ = report(
-        "good", "poor", "--root", str(tmp_path / "none"), "--out", str(tmp_path / "page.html")
-    )
-    assert (code, said) == (0, f"1 data set, 2 lines, 6 images: {tmp_path / 'page.html'}\n")
+def test_runs_need_no_board(report, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, said, _ = report(str(made / "good"), str(made / "poor"))
+    assert (code, said) == (0, "1 data set, 2 lines, 6 images: reports/index.html\n")
 
 
 def test_figures_and_tables_come_beside_the_page(report, tmp_path):
@@ -59,6 +58,7 @@ def test_figures_and_tables_come_beside_the_page(report, tmp_path):
     ("arguments", "message"),
     [
         (["--root", "nowhere"], "no leaderboard is here (nowhere)"),
+        (["good", "--root", "leaderbords"], "no leaderboard is here (leaderbords)"),
         (["nowhere"], "no record.json"),
         (["good", "--out", "data"], "Is a directory"),
     ],
@@ -68,3 +68,10 @@ def test_a_mistake_is_said_in_one_paragraph(report, arguments, message):
     assert (code, said) == (2, "")
     assert message in errors
     assert "Traceback" not in errors
+
+
+def test_a_page_is_written_only_where_its_figures_are(report, made, tmp_path):
+    page = tmp_path / "page.html"
+    code, _, errors = report("--out", str(page), "--figures", str(made / "readers.py"))
+    assert (code, page.exists()) == (2, False)
+    assert "readers.py" in errors

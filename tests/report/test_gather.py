@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import io
+import json
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from rass_bench.data_uri import distinct_palette
 from rass_bench.degrade.dataset import degrade_dataset
 from rass_bench.degrade.recipe import describe, from_json
 from rass_bench.errors import UserError
+from rass_bench.files import sha256_file
 from rass_bench.labels import load_label_space
 from rass_bench.leaderboard.board import find_boards
 from rass_bench.leaderboard.table import load_table
@@ -286,8 +288,81 @@ class TestMistakes:
         (board,) = gather([], [runs["Good"], runs["Good"]], tmp_path / "page.html").boards
         assert len(board.lines) == 1
 
+    def test_a_repetition_with_other_predictions(self, made, tmp_path):
+        """It is no second measurement, and neither is dropped for the other."""
+        root, runs, _ = made
+        run = measure(root, "Good", tmp_path / "again")
+        record = load_record(run)
+        files = record.files | {"predictions.json": "0" * 64}
+        dataclasses.replace(record, files=files).save(run)
+        with pytest.raises(UserError, match=r"two records of good@1\S* under dt have one key"):
+            gather([], [runs["Good"], run], tmp_path / "page.html")
+
+    def test_photos_that_were_changed(self, made, tmp_path):
+        root, _, _ = made
+        make_runs(tmp_path / "other")
+        data = tmp_path / "other/data"
+        run = measure(root, "Good", tmp_path / "run", dataset=str(data))
+        Image.new("RGB", (16, 12), "red").save(data / "images/test/p1.png")
+        with pytest.raises(UserError, match="the data differ from those of the run"):
+            gather([], [run], tmp_path / "page.html")
+
+    @pytest.mark.parametrize("kind", ["RGB", "LA", "I;16", "1"])
+    def test_predictions_that_are_no_label_maps(self, made, tmp_path, kind):
+        root, _, _ = made
+        run = measure(root, "Good", tmp_path / "run")
+        path = run / "predictions/p0.png"
+        Image.new(kind, (16, 12)).save(path)
+        index = json.loads((run / "predictions.json").read_text())
+        index["files"]["p0"]["sha256"] = sha256_file(path)
+        (run / "predictions.json").write_text(json.dumps(index))
+        with pytest.raises(UserError, match="no 8-bit grey picture of its photo's size"):
+            gather([], [run], tmp_path / "page.html")
+
+    def test_results_of_other_images_than_those_it_is_ranked_with(self, degraded, tmp_path):
+        folder, run, _ = degraded
+        other = measure(run.parent, "Poor", tmp_path / "poor", dataset=str(folder))
+        record, path = load_record(other), other / "per_image.parquet"
+        table = pd.read_parquet(path)
+        table.assign(id=[f"q{number}" for number in range(24)]).to_parquet(path, index=False)
+        files = record.files | {path.name: sha256_file(path)}
+        dataclasses.replace(record, files=files).save(other)
+        with pytest.raises(UserError, match="its images are not those of the runs"):
+            gather([], [run, other], tmp_path / "page.html")
+
+    def test_values_of_another_number_of_classes(self, made, tmp_path):
+        root, _, _ = made
+        run = measure(root, "Good", tmp_path / "run")
+        dataclasses.replace(load_record(run), per_class={"iou": (0.5, 0.5)}).save(run)
+        with pytest.raises(UserError, match="2 values by class, of 150 classes"):
+            gather([], [run], tmp_path / "page.html")
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"protocol": "zz"}, "unknown protocol 'zz'"),
+            ({"metrics": {}}, "the run has no number to show"),
+        ],
+    )
+    def test_a_record_that_no_table_can_hold(self, made, tmp_path, changes, message):
+        root, _, _ = made
+        run = measure(root, "Good", tmp_path / "run")
+        dataclasses.replace(load_record(run), **changes).save(run)
+        with pytest.raises(UserError, match=message):
+            gather([], [run], tmp_path / "page.html")
+
+    @pytest.mark.parametrize("name", ["a/b", "a\0b", "a\x1b[2J"])
+    def test_a_data_set_of_a_name_that_is_none(self, made, tmp_path, name):
+        root, _, _ = made
+        run = measure(root, "Good", tmp_path / "run")
+        record = load_record(run)
+        dataset = dataclasses.replace(record.dataset, name=name)
+        dataclasses.replace(record, dataset=dataset).save(run)
+        with pytest.raises(UserError, match="a data set named"):
+            gather([], [run], tmp_path / "page.html")
+
     def test_a_record_that_says_it_is_another_run(self, made, tmp_path):
-        """Equal models on equal photos are one measurement, whatever the folder."""
+        """Equal predictions of equal models on equal photos are one measurement."""
         root, runs, _ = made
         run = measure(root, "Good", tmp_path / "again")
         record = load_record(run)

@@ -8,6 +8,12 @@ const lineWords = (() => {
     return `${letters.slice(0, head).join("")}…${letters.slice(head + 1 - length).join("")}`;
   }
 
+  function sharedLength(one, other) {
+    let length = 0;
+    while (length < one.length && one[length] === other[length]) length += 1;
+    return length;
+  }
+
   // By line id: a revision is left out where its model has no other here, and cut where its
   // beginning tells it from the others.
   function shortNames(board) {
@@ -21,10 +27,8 @@ const lineWords = (() => {
       const [model, revision] = part.split(/@(.*)/s);
       const others = [...revisions.get(model)].filter((other) => other !== revision);
       if (!revision || !others.length) return model;
-      let length = 8;
-      const isTaken = () => others.some((other) => other?.startsWith(revision.slice(0, length)));
-      while (length < revision.length && isTaken()) length += 1;
-      return `${model}@${revision.slice(0, length)}`;
+      const shared = Math.max(...others.map((other) => sharedLength(revision, other ?? "")));
+      return `${model}@${revision.slice(0, Math.max(8, shared + 1))}`;
     };
     const named = ({ id, name }) => [id, name.split(" → ").map(shorten).join(" → ")];
     return new Map(board.lines.map(named));

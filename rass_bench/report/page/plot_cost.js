@@ -54,10 +54,15 @@ const costFigure = (() => {
 
   function costFigure(board, cost, names) {
     const [metric] = board.metrics;
-    const known = board.lines.filter((line) => line[cost] !== null && isKnown(line, metric));
+    // A logarithmic axis has no place for what costs nothing, as no restoration does.
+    const free = board.lines.filter((line) => line[cost] === 0 && isRanked(line, metric));
+    const known = board.lines.filter((line) => line[cost] > 0 && isKnown(line, metric));
     const drawn = known.filter((line) => isRanked(line, metric)).sort(byQuality(metric));
     if (!drawn.length) return null;
-    const fronts = board.fronts.filter((front) => front.axis === cost && front.best.length > 1);
+    const fronts = board.fronts
+      .filter((front) => front.axis === cost)
+      .map((front) => ({ ...front, best: front.best.filter((id) => lineOf(id)[cost] > 0) }))
+      .filter((front) => front.best.length > 1);
     const best = new Set(
       board.fronts.filter((front) => front.axis === cost).flatMap((front) => front.best),
     );
@@ -82,6 +87,8 @@ const costFigure = (() => {
           metric,
         ),
         unstated.length && `Not drawn: ${unstated.length} of which ${unknown}.`,
+        free.length &&
+          `Not drawn, as the axis is logarithmic: ${free.map(({ name }) => cut(name, 60)).join(", ")}, at 0.`,
       ],
       legend: legend(
         ...signsOf(drawn),
