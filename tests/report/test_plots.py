@@ -270,8 +270,13 @@ def test_labels_do_not_cover_each_other(tab):
 
 def hover(tab, graph, place=0):
     box = graph.locator(".points path.point").nth(place).bounding_box()
-    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     text = graph.locator(".hoverlayer .hovertext")
+    # As a hand does: Plotly overlooks a single move while it draws.
+    for nudge in range(100):
+        tab.mouse.move(box["x"] + box["width"] / 2 + nudge % 2, box["y"] + box["height"] / 2)
+        if text.count() and text.is_visible():
+            break
+        tab.wait_for_timeout(50)
     expect(text).to_be_visible()
     return re.sub("[\u2068\u2069]", "", text.text_content())
 
@@ -371,3 +376,23 @@ def test_a_plot_is_saved_as_svg_and_leads_to_no_cloud(tab):
     image = waiting.value.path().read_text("utf-8")
     assert image.startswith("<svg")
     assert "parameters of all that runs" in image
+
+
+def test_what_costs_nothing_is_named_beside_the_logarithmic_axis(opened, tmp_path):
+    """As no restoration does: its network has no parameter."""
+    board = PLAIN.boards[1]
+    first, *others = board.lines
+    free = replace(first, all_parameters=0)
+    fronts = tuple(
+        replace(one, best=(free.id, *(two for two in one.best if two != free.id)))
+        if one.axis == "all_parameters" and free.id in one.lines
+        else one
+        for one in board.fronts
+    )
+    made = replace(PLAIN, boards=(replace(board, lines=(free, *others), fronts=fronts),))
+    write_page(tmp_path / "free.html", made)
+    tab = drawn(opened(tmp_path / "free.html", f"#/board/{board.id}").tab)
+    shown = plot(tab, "Quality against size")
+    expect(shown).to_contain_text(f"as the axis is logarithmic: {free.name}, at 0")
+    known = [one for one in ranked(made.boards[0], board.metrics[0].id) if one.all_parameters]
+    expect(shown.locator(".points path.point")).to_have_count(len(known))
