@@ -159,7 +159,7 @@ class Environment:
         device: ``cpu (name)`` or the GPU's name.
         threads: threads that the networks used.
         git_commit: commit of the checkout this package runs from, or None when installed.
-        git_dirty: whether that checkout had uncommitted changes.
+        git_dirty: whether the package in that checkout had uncommitted changes.
     """
 
     rass_bench: str
@@ -242,6 +242,8 @@ def load_record(folder: Path) -> RunRecord:
         UserError: missing, malformed, or written by a newer version of this package.
     """
     path = folder / RECORD_NAME
+    if not folder.exists():
+        raise UserError("no such folder", str(folder), "Name the folder of a run.")
     if not path.is_file():
         raise UserError(
             "no record.json: the run was never finished, or this is no run folder",

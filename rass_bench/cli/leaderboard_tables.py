@@ -49,8 +49,9 @@ def print_table(console: Console, table: Table) -> None:
         console.print()
         console.print(Text("Not ranked", style="bold"))
         console.print(_apart(others))
-    console.print()
-    console.print("#1–3 is a rank: intervals do not tell these places apart.", style="dim")
+    if any(row.rank is not None and row.rank.first < row.rank.last for row in table.rows):
+        console.print()
+        console.print("#1–3 is a rank: intervals do not tell these places apart.", style="dim")
 
 
 def print_diff(console: Console, difference: TableDiff) -> None:

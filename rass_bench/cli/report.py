@@ -21,7 +21,7 @@ Figures and LaTeX tables for a paper beside the page:
 [cyan]rass-bench report --figures figures[/cyan]
 """
 
-PAGE = Path("reports/index.html")
+PAGE = Path("runs/report.html")
 
 
 def report_command(

@@ -171,13 +171,34 @@ def redraw_recipes(name: str, version: str, sample_ids: Sequence[str]) -> dict[s
     Returns:
         A recipe a photo, or None where the name is of no known preset in its present version.
     """
+    stated = _read_name(name, version)
+    if stated is None:
+        return None
+    _, preset, seed = stated
+    return {one: sample_recipe(preset, seed, one) for one in sample_ids}
+
+
+def degrade_command(name: str, version: str, split: str) -> str | None:
+    """The command that makes a degraded data set of that name; None where none is known to."""
+    stated = _read_name(name, version)
+    if stated is None:
+        return None
+    source, preset, seed = stated
+    return (
+        f"rass-bench degrade --dataset {source} --split {split} --preset {preset.name} "
+        f"--seed {seed}"
+    )
+
+
+def _read_name(name: str, version: str) -> tuple[str, Preset, int] | None:
+    """Source, preset and seed that name and version state, as :func:`degraded_spec` makes them."""
     stated = _STATED.fullmatch(version)
     endings = [preset for known, preset in PRESETS if name.endswith(f"-{known}")]
     # A preset's name may end another's: the longest is meant.
     preset = max(endings, key=lambda one: len(one.name), default=None)
     if stated is None or preset is None or stated["preset"] != preset.version:
         return None
-    return {one: sample_recipe(preset, int(stated["seed"]), one) for one in sample_ids}
+    return name.removesuffix(f"-{preset.name}"), preset, int(stated["seed"])
 
 
 def _degrade_sample(task: _Task) -> ManifestEntry | SkippedSample:

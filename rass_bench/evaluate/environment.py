@@ -45,7 +45,7 @@ def installed_packages() -> dict[str, str]:
 
 def describe_environment(device: str, threads: int) -> Environment:
     """The environment of this process, for a record."""
-    commit, dirty = _git_state()
+    commit, dirty = git_state(Path(rass_bench.__file__).parents[1])
     return Environment(
         rass_bench=rass_bench.__version__,
         python=platform.python_version(),
@@ -75,14 +75,17 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _git_state() -> tuple[str | None, bool | None]:
-    """Commit and dirty flag of the checkout this package runs from; (None, None) elsewhere."""
-    checkout = Path(rass_bench.__file__).parents[1]
+def git_state(checkout: Path) -> tuple[str | None, bool | None]:
+    """Commit and dirty flag of the checkout that holds this package; (None, None) elsewhere.
+
+    Changes count where they could change a number: in the package. What a user puts beside it,
+    runs and bundles say, does not.
+    """
     if not (checkout / ".git").exists():
         return None, None
     try:
         commit = _git(checkout, "rev-parse", "HEAD")
-        changes = _git(checkout, "status", "--porcelain")
+        changes = _git(checkout, "status", "--porcelain", "--", "rass_bench")
     except (OSError, subprocess.CalledProcessError):
         return None, None  # no git on this machine, or a checkout without a commit
     return commit, bool(changes)

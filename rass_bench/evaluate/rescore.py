@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rass_bench.data.dataset import build_manifest, open_dataset
 from rass_bench.data.spec import DEFINITION_FILE, spec_names
+from rass_bench.degrade.dataset import degrade_command
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE, RunFolder
 from rass_bench.evaluate.protocol import find_protocol
@@ -17,7 +18,7 @@ from rass_bench.evaluate.run import Progress
 from rass_bench.evaluate.score import Scores, save_per_image, score_predictions
 from rass_bench.files import sha256_file
 from rass_bench.metrics.catalog import get_metric
-from rass_bench.record import MetricValue, RunRecord, load_record
+from rass_bench.record import DatasetFacts, MetricValue, RunRecord, load_record
 from rass_bench.structure import build
 
 TOLERANCE = 1e-9
@@ -76,7 +77,7 @@ def rescore(
     """
     record = load_record(folder)
     _check_versions(record, folder)
-    request = locate_data(recorded_request(record, folder), data_root)
+    request = locate_data(recorded_request(record, folder), data_root, record.dataset)
     dataset = open_dataset(request.dataset, request.data_root, request.split)
     run_folder = RunFolder(folder)
     left_out = {entry.id for entry in record.not_scored}
@@ -141,13 +142,14 @@ def recorded_request(record: RunRecord, folder: Path) -> RunRequest:
     return dataclasses.replace(request, split=record.dataset.split)
 
 
-def locate_data(request: RunRequest, data_root: str | None) -> RunRequest:
+def locate_data(request: RunRequest, data_root: str | None, facts: DatasetFacts) -> RunRequest:
     """The request of a run, for its data where they lie now.
 
     Args:
         request: what the run was asked for.
         data_root: where the data lie now; None looks where the run looked. A data set that was
             named by its folder moves with its definition.
+        facts: what the record says of the data.
 
     Raises:
         UserError: they are not where the run found them, and no other place was named.
@@ -156,10 +158,12 @@ def locate_data(request: RunRequest, data_root: str | None) -> RunRequest:
         if data_root is not None and Path(data_root, DEFINITION_FILE).is_file():
             return dataclasses.replace(request, dataset=data_root, data_root=data_root)
         if not Path(request.dataset).is_dir():
+            command = degrade_command(facts.name, facts.version, facts.split)
+            make = f"Make it with `{command} --out DIR`, and name" if command else "Name"
             raise UserError(
                 "the data set of the run is not there",
                 request.dataset,
-                "Name the folder that holds it now with --data-root.",
+                f"{make} the folder that holds it with --data-root.",
             )
     return dataclasses.replace(request, data_root=data_root or request.data_root)
 

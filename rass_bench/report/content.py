@@ -77,6 +77,7 @@ class Line:
         all_parameters: parameters of everything that runs, a restorer in front included; None
             where not known.
         licence: of a measured model's weights; None of a reported line.
+        record: name of the record on its board, or of the run's folder; None of a reported line.
         link: address of the record, relative to the page; None where there is none.
         verdict: level of the check that stands behind it; None without one.
         note: what else a reader must know; None for nothing.
@@ -99,6 +100,7 @@ class Line:
     trainable_parameters: int | None
     all_parameters: int | None
     licence: str | None
+    record: str | None
     link: str | None
     verdict: str | None
     note: str | None

@@ -9,7 +9,7 @@ from rass_bench.evaluate.protocol import PROTOCOLS
 from rass_bench.leaderboard import show
 from rass_bench.report.content import BoardContent, Cell, Line, Metric
 from rass_bench.report.latex_text import latex_comment, latex_text
-from rass_bench.report.short_names import cut, short_names
+from rass_bench.report.short_names import cut, names_in_plots
 
 _FAMILIES = (("dt", "r2s", "ft"), ("restore",))
 """Protocols whose lines share their metrics, and so a table."""
@@ -95,7 +95,7 @@ def latex_table(board: BoardContent) -> str:
     Args:
         board: the data set.
     """
-    names = short_names(line.name for line in board.lines)
+    names = names_in_plots(board.lines)
     parts = [_head(board, names)]
     for apart in (False, True):
         for protocols in _FAMILIES:
@@ -188,7 +188,7 @@ def _line(line: Line, columns: _Columns, names: Mapping[str, str], notes: _Notes
     cells = [line.cells.get(metric.id) for metric in columns.metrics]
     name = latex_text(names[line.name]) + ("" if mark is None else _raised(mark))
     numbers = [_number(cell, notes) for cell in cells]
-    costs = (latex_text(show.speed(line.fps)), latex_text(show.millions(line.parameters)))
+    costs = (latex_text(show.speed(line.fps)), latex_text(show.millions(line.all_parameters)))
     row = columns.row([rf"\quad {name}", *numbers], *costs)
     if not any(cell is not None and cell.ci95 is not None for cell in cells):
         return [row]

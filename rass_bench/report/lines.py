@@ -101,6 +101,7 @@ def _line(line_id: str, line: show.Line, measurement: Measurement | None, page: 
         trainable_parameters=row.trainable_parameters,
         all_parameters=_all_parameters(row, measurement),
         licence=row.licence,
+        record=None if measurement is None else measurement.name,
         link=None if measurement is None else link_to(measurement.folder / RECORD_NAME, page),
         verdict=row.verdict,
         note=row.note,

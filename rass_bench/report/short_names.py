@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from rass_bench.leaderboard.safe_text import one_line
+from rass_bench.report.content import Line
 
 ARROW = " → "
 """Stands between a restorer and the model behind it."""
@@ -14,15 +16,33 @@ LONGEST = 34
 
 _SHORTEST_REVISION = 8
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 
-def short_names(names: Iterable[str]) -> dict[str, str]:
+
+def names_in_plots(lines: Sequence[Line]) -> dict[str, str]:
+    """A short name for the name of each line, no two alike.
+
+    Where revisions alone tell models apart, records do it in words: a name with one record is
+    called as that is.
+    """
+    records: dict[str, set[str]] = {}
+    for line in lines:
+        if line.record is not None:
+            records.setdefault(line.name, set()).add(line.record)
+    alone = {name: found.pop() for name, found in records.items() if len(found) == 1}
+    return short_names([line.name for line in lines], alone)
+
+
+def short_names(names: Iterable[str], records: Mapping[str, str] = _NONE) -> dict[str, str]:
     """A short name for each name, no two alike.
 
-    A revision is left out where its model has no other here, and cut where its beginning tells it
-    from the others; a name that is still long loses its middle.
+    A revision is left out where its model has no other here. Where it has, the name's record is
+    taken, or else as much of the revision as tells it from the others. A name that is still long
+    loses its middle.
 
     Args:
         names: as in lines: ``model@revision`` or ``restorer@revision → model@revision``.
+        records: names of records by such names.
     """
     ordered = list(dict.fromkeys(names))
     revisions: dict[str, set[str]] = {}
@@ -31,7 +51,11 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
         revisions.setdefault(model, set()).add(revision)
     found: dict[str, str] = {}
     for name in ordered:
-        short = ARROW.join(_short(part, revisions) for part in name.split(ARROW))
+        parts = name.split(ARROW)
+        if name in records and any(_has_siblings(part, revisions) for part in parts):
+            short = cut(records[name])
+        else:
+            short = ARROW.join(_short(part, revisions) for part in parts)
         found[name] = _unlike(short, set(found.values()))
     return found
 
@@ -48,6 +72,10 @@ def cut(text: str, longest: int = LONGEST) -> str:
 def in_two_lines(name: str) -> str:
     """A name as a label: what stands behind the arrow in a line of its own."""
     return name.replace(ARROW, ARROW.rstrip() + "\n")
+
+
+def _has_siblings(part: str, revisions: dict[str, set[str]]) -> bool:
+    return len(revisions[part.partition("@")[0]]) > 1
 
 
 def _short(part: str, revisions: dict[str, set[str]]) -> str:

@@ -48,7 +48,7 @@ def write_bundle(folder: Path, out: Path, *, data_root: str | None) -> int:
             str(folder),
             "`rass-bench verify` lists all that is wrong with it.",
         )
-    request = locate_data(run.request, data_root)
+    request = locate_data(run.request, data_root, run.record.dataset)
     dataset = open_dataset(request.dataset, request.data_root, request.split)
     manifest = _manifest(dataset, run, run.table.ids)
     names = (RECORD_NAME, PER_IMAGE, PREDICTIONS, PLAN, JOURNAL)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rass_bench.data.dataset import Dataset, build_manifest
 from rass_bench.data.manifest import Manifest, ManifestEntry, Sample, load_manifest
+from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import Done, RunFolder
 from rass_bench.evaluate.per_image import PerImageTable
 from rass_bench.evaluate.protocol import find_protocol
@@ -24,6 +25,21 @@ from rass_bench.verify.numbers import LEARNED_TOLERANCE, check_numbers, close
 from rass_bench.verify.png_header import read_png_header
 from rass_bench.verify.stored import StoredRun
 from rass_bench.verify.verdict import Check, all_hold, no_faults
+
+
+def need_predictions(run: StoredRun) -> PerImageTable:
+    """The results of a run that has its predictions.
+
+    Raises:
+        UserError: it has none, as most records on boards: there is nothing to compute again.
+    """
+    if run.table is None or run.index is None:
+        raise UserError(
+            "no predictions lie beside this record: from here its numbers cannot be computed again",
+            str(run.folder),
+            "Verify the run's own folder or its bundle, or take --level integrity.",
+        )
+    return run.table
 
 
 @dataclass(frozen=True)
@@ -48,13 +64,9 @@ def check_rescore(run: StoredRun, dataset: Dataset, progress: Progress) -> Resco
         progress: draws progress bars.
 
     Raises:
-        UserError: a metric lacks its package or weights here.
+        UserError: no predictions to score, or a metric lacks its package or weights here.
     """
-    table = run.table
-    if table is None or run.index is None:
-        why = "no predictions in this folder: only the level integrity can be checked"
-        missing = Check("predictions to score", False, f"{run.record.scored} images", "none", why)
-        return Rescoring((missing,), None)
+    table = need_predictions(run)
     images = _check_images(run, table, dataset)
     if not images.holds:
         return Rescoring((images,), None)

@@ -23,7 +23,7 @@ from rass_bench.verify.rerun import (
     draw_samples,
     locate_models,
 )
-from rass_bench.verify.rescoring import check_rescore
+from rass_bench.verify.rescoring import check_rescore, need_predictions
 from rass_bench.verify.stored import read_run
 from rass_bench.verify.tolerance import tolerance
 from rass_bench.verify.verdict import VERDICT_SCHEMA, Check, Level, Verdict, all_hold, not_there
@@ -57,7 +57,8 @@ def verify(
         checks = check_integrity(run)
         data, models, ids, request = None, None, list[str](), run.request
         if level is not Level.INTEGRITY and all_hold(checks):
-            request = locate_data(request, here.data_root)
+            need_predictions(run)
+            request = locate_data(request, here.data_root, run.record.dataset)
             dataset = open_dataset(request.dataset, request.data_root, request.split)
             rescoring = check_rescore(run, dataset, progress)
             data, checks = rescoring.data, [*checks, *rescoring.checks]

@@ -31,8 +31,8 @@ def report(made, monkeypatch, capsys):
 
 
 def test_the_boards_here_are_reported_by_default(report, made):
-    assert report() == (0, "1 data set, 1 line, 0 images: reports/index.html\n", "")
-    assert "tiny@1.0" in (made / "reports/index.html").read_text()
+    assert report() == (0, "1 data set, 1 line, 0 images: runs/report.html\n", "")
+    assert "tiny@1.0" in (made / "runs/report.html").read_text()
 
 
 def test_a_run_stands_among_them_with_its_images(report, tmp_path):
@@ -43,7 +43,7 @@ def test_a_run_stands_among_them_with_its_images(report, tmp_path):
 def test_runs_need_no_board(report, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, said, _ = report(str(made / "good"), str(made / "poor"))
-    assert (code, said) == (0, "1 data set, 2 lines, 6 images: reports/index.html\n")
+    assert (code, said) == (0, "1 data set, 2 lines, 6 images: runs/report.html\n")
 
 
 def test_figures_and_tables_come_beside_the_page(report, tmp_path):
@@ -59,7 +59,7 @@ def test_figures_and_tables_come_beside_the_page(report, tmp_path):
     [
         (["--root", "nowhere"], "no leaderboard is here (nowhere)"),
         (["good", "--root", "leaderbords"], "no leaderboard is here (leaderbords)"),
-        (["nowhere"], "no record.json"),
+        (["nowhere"], "no such folder (nowhere)"),
         (["good", "--out", "data"], "Is a directory"),
     ],
 )

@@ -18,8 +18,17 @@ from rass_bench.data.dataset import open_dataset
 from rass_bench.data.manifest import load_manifest
 from rass_bench.data.spec import Layout
 from rass_bench.degrade.apply import apply
-from rass_bench.degrade.dataset import JOURNAL_FILE, ORIGIN_FILE, degrade_dataset
+from rass_bench.degrade.dataset import (
+    JOURNAL_FILE,
+    ORIGIN_FILE,
+    degrade_command,
+    degrade_dataset,
+    degraded_spec,
+    redraw_recipes,
+)
+from rass_bench.degrade.preset import PRESETS
 from rass_bench.degrade.recipe import from_json
+from rass_bench.degrade.recipe import sample as sample_recipe
 from rass_bench.degrade.workers import map_in_processes
 from rass_bench.errors import UserError
 from rass_bench.images import read_image
@@ -312,3 +321,20 @@ def test_photos_without_labels_stay_without(tmp_path):
     clean = (tmp_path / "out/clean/trip/lake.jpg").read_bytes()
     assert clean == (folder / "lake.jpg").read_bytes()
     assert not (tmp_path / "out/annotations").exists()
+
+
+def test_a_degraded_sets_name_says_how_it_was_made(source):
+    """As its definition has it, and to the same recipes."""
+    spec = degraded_spec(source, PRESETS.get("noise-3"), -7)
+    command = degrade_command(spec.name, spec.version, spec.splits[0].name)
+    assert spec.obtain == f"Make it with `{command}`."
+    ids = [sample.id for sample in source.samples]
+    assert redraw_recipes(spec.name, spec.version, ids) == {
+        one: sample_recipe(PRESETS.get("noise-3"), -7, one) for one in ids
+    }
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.0-preset0.9-seed0", "1.0-preset1.0-seed" + "9" * 99])
+def test_another_name_says_nothing(version):
+    assert degrade_command("photos-noise-3", version, "val") is None
+    assert redraw_recipes("photos-noise-3", version, ["a"]) is None

@@ -29,6 +29,7 @@ def line(number, value, *, metric=MIOU, **changes):
         "trainable_parameters": None,
         "all_parameters": None,
         "licence": None,
+        "record": None,
         "link": None,
         "verdict": None,
         "note": None,

@@ -143,7 +143,7 @@ def shown(tab, column=None):
     rows = tab.evaluate(
         """() => [...document.querySelector("table.lines").querySelectorAll("tr:not(.group)")]
         .map(row => [...row.cells].map(cell => {
-            const value = cell.querySelector(".value, button") ?? cell;
+            const value = cell.querySelector(".value, button, .words") ?? cell;
             return value.textContent;
         }))"""
     )
@@ -290,7 +290,7 @@ def by_number(value, lines, *, falls):
 
 COLUMNS = {
     "fps": lambda line: line.fps,
-    "parameters, M": lambda line: line.parameters,
+    "parameters, M": lambda line: line.all_parameters,
     "aacc@1 ↑ %": lambda line: line.cells["aacc"].value if "aacc" in line.cells else None,
 }
 
@@ -351,6 +351,18 @@ def test_filters_leave_the_lines_that_are_like_that(tab):
     ]
     tab.get_by_label("Find").fill("nothing like that")
     assert tab.get_by_text("No line is like that.").is_visible()
+
+
+@pytest.mark.browser
+def test_a_line_says_its_record_and_is_found_by_it(tab):
+    line = TOGETHER[2]
+    tab.get_by_label("Find").fill(line.record)
+    row = tab.locator("table.lines tbody tr:not(.group)")
+    expect(row).to_have_count(1)
+    expect(row.locator(".c-name")).to_have_text(line.name + line.record)
+    expect(row.get_by_role("link", name=line.record, exact=True)).to_have_attribute(
+        "href", line.link
+    )
 
 
 @pytest.mark.browser

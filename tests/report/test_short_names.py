@@ -40,3 +40,13 @@ def test_a_long_name_loses_its_middle():
 
 def test_what_does_not_print_is_spelled_out():
     assert cut("a\nb\u202e") == r"a\nb\u202e"
+
+
+def test_where_revisions_alone_tell_models_apart_records_do_it():
+    names = ["rass@mini-3fd61b454222", "rass@mini-714ace2b6662", "segformer@9bbb349e66c5"]
+    records = {names[0]: "rass-seed-1", names[2]: "dt"}
+    assert list(short_names(names, records).values()) == [
+        "rass-seed-1",
+        "rass@mini-714",
+        "segformer",
+    ]

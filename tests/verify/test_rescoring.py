@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from rass_bench.errors import UserError
 from rass_bench.evaluate.rescore import rescore
 from rass_bench.evaluate.resolve import RunRequest
 from rass_bench.evaluate.run import run
@@ -223,8 +224,8 @@ def test_a_leaderboards_record_has_nothing_to_score(segmented, tmp_path):
     record.mkdir()
     for name in ("record.json", "per_image.parquet"):
         shutil.copy(segmented / name, record / name)
-    found = failures(rescored(record))
-    assert "only the level integrity can be checked" in found["predictions to score"]
+    with pytest.raises(UserError, match="no predictions lie beside this record"):
+        rescored(record)
 
 
 def test_a_level_that_was_not_come_to_is_said(segmented):

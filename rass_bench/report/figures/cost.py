@@ -121,6 +121,7 @@ def _draw_group(axes: Axes, group: _Group, metric: Metric, scale: _Scale) -> Non
         [point.value for point in group.best],
         color=style.FAINT,
         linewidth=1,
+        drawstyle="steps-post",  # what lies below the stairs is beaten
         zorder=1,
         gid="front",
     )

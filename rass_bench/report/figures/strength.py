@@ -56,7 +56,7 @@ def draw_strength(board: BoardContent, names: Mapping[str, str]) -> style.Drawin
         board,
         f"{metric.heading} in bins of images of similar damage, harder to the right; each bin is"
         f" drawn at its median ({_sizes(board.factors)} images a bin). Bands are 95 % intervals"
-        " over the images.",
+        " over the images. The other damages are whatever the images of a bin have.",
         _chosen(len(with_curves), lines, names),
         style.stands_for(names, lines),
     )

@@ -35,7 +35,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 Source: Okabe and Ito, "Color Universal Design", 2008.
 """
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+MARKERS = ("o", "D", "s", "^", "v", "P", "X", "<", ">", "p")
 
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
 """Of the first, second and third line of a colour."""

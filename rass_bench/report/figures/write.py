@@ -17,7 +17,7 @@ from rass_bench.report.figures.slopes import draw_slopes
 from rass_bench.report.figures.strength import draw_strength
 from rass_bench.report.figures.style import DPI, Drawing, paper_style
 from rass_bench.report.latex import latex_table
-from rass_bench.report.short_names import short_names
+from rass_bench.report.short_names import names_in_plots
 
 _DRAW: dict[str, Callable[[BoardContent, Mapping[str, str]], Drawing | None]] = {
     "fps": lambda board, names: draw_cost(board, "fps", names),
@@ -76,7 +76,7 @@ def file_names(content: Content) -> list[str]:
 
 def _files(board: BoardContent) -> Iterator[tuple[str, bytes]]:
     """What the files' names end in, and their content."""
-    names = short_names(line.name for line in board.lines)
+    names = names_in_plots(board.lines)
     if board.metrics:
         with paper_style():
             for kind, draw in _DRAW.items():

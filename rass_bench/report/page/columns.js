@@ -20,7 +20,10 @@ function columnsOf(board, rankMetric) {
     column("name", "model", {
       text: (line) => line.name,
       value: (line) => line.name,
-      show: (line) => [wordsOf(element("a", { href: addressOf(line) }, nameOf(line.name)))],
+      show: (line) => [
+        wordsOf(element("a", { href: addressOf(line) }, nameOf(line.name))),
+        line.record && element("span", { class: "ci" }, element("bdi", {}, line.record)),
+      ],
     }),
     column("protocol", "protocol", {
       text: (line) => line.protocol.toUpperCase(),
@@ -36,9 +39,11 @@ function columnsOf(board, rankMetric) {
       falls: true,
       hint: "images a second, on the device named",
     }),
-    numbers("parameters", "parameters, M", (line) => millions(line, "parameters")),
+    numbers("all", "parameters, M", (line) => millions(line, "all_parameters"), {
+      hint: "of all that runs, a restorer in front included",
+    }),
+    numbers("parameters", "model alone, M", (line) => millions(line, "parameters")),
     numbers("trainable", "trainable, M", (line) => millions(line, "trainable_parameters")),
-    numbers("all", "with restorer, M", (line) => millions(line, "all_parameters")),
     words("device", "device"),
     words("test_size", "test size"),
     words("prompt", "prompt"),
@@ -47,9 +52,9 @@ function columnsOf(board, rankMetric) {
     words("verdict", "checked"),
     words("note", "note"),
     column("record", "record", {
-      text: (line) => line.link ?? "–",
-      value: (line) => line.link,
-      show: (line) => [line.link ? linkTo(line.link, "record") : "–"],
+      text: (line) => line.record ?? "–",
+      value: (line) => line.record,
+      show: (line) => [line.link ? linkTo(line.link, element("bdi", {}, line.record)) : "–"],
     }),
   ];
 }

@@ -29,7 +29,11 @@ function filterControls(board, shown, redraw) {
     redraw();
   });
   const kinds = KINDS.filter((kind) => all("kind").has(kind));
-  const licences = [...all("licence")].filter((licence) => licence).sort();
+  // Written with capitals or without, a licence is one.
+  const bySpelling = new Map(
+    [...all("licence")].filter(Boolean).map((licence) => [licence.toLowerCase(), licence]),
+  );
+  const licences = [...bySpelling.values()].sort();
   return element(
     "form",
     {

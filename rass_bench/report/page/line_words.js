@@ -14,8 +14,8 @@ const lineWords = (() => {
     return length;
   }
 
-  // By line id: a revision is left out where its model has no other here, and cut where its
-  // beginning tells it from the others.
+  // By line id: a revision is left out where its model has no other here. Where it has, the line is
+  // called as its record, or else by as much of the revision as tells it from the others.
   function shortNames(board) {
     const revisions = new Map();
     const parts = board.lines.flatMap(({ name }) => name.split(" → "));
@@ -30,7 +30,12 @@ const lineWords = (() => {
       const shared = Math.max(...others.map((other) => sharedLength(revision, other ?? "")));
       return `${model}@${revision.slice(0, Math.max(8, shared + 1))}`;
     };
-    const named = ({ id, name }) => [id, name.split(" → ").map(shorten).join(" → ")];
+    const hasSiblings = (part) => revisions.get(part.split(/@(.*)/s)[0]).size > 1;
+    const named = ({ id, name, record }) => {
+      const parts = name.split(" → ");
+      const usesRecord = record !== null && parts.some(hasSiblings);
+      return [id, usesRecord ? record : parts.map(shorten).join(" → ")];
+    };
     return new Map(board.lines.map(named));
   }
 

@@ -35,7 +35,7 @@ function bestLines(board, lines) {
 }
 
 function drawOverview(view) {
-  const counts = `${report.boards.length} data sets · ${countKinds([...lines.values()])}`;
+  const counts = `${report.boards.length} data set${report.boards.length === 1 ? "" : "s"} · ${countKinds([...lines.values()])}`;
   view.append(
     element("p", { class: "sub" }, counts),
     element("div", { class: "boards" }, report.boards.map(boardCard)),
@@ -49,7 +49,7 @@ function boardCard(board) {
   const measured = board.lines.filter((line) => line.kind !== "reported");
   const title = measured.length ? "Best measured" : "Best reported";
   const best = bestLines(board, measured.length ? measured : board.lines);
-  const version = board.version ? "version " + board.version : "on no board";
+  const version = board.version ? "version " + board.version : "on no leaderboard";
   return element(
     "section",
     { class: "boxed" },

@@ -23,7 +23,9 @@ const costFigure = (() => {
     fps: {
       title: "Quality against speed",
       axis: "images a second (FPS)",
-      how: "Higher is better, further right is faster.",
+      how:
+        "Higher is better, further right is faster. Speeds are those of the records: whatever " +
+        "else ran on the device slowed them.",
       unknown: "the speed is not known",
       write: (value) =>
         value < 1000

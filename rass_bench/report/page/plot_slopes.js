@@ -17,7 +17,7 @@ const slopeFigure = (() => {
       title: "From protocol to protocol",
       how:
         `${higherOrLower(metric)} is better; each line is one model: as it is, behind a restorer, ` +
-        "and trained on degraded photos.",
+        "and trained on degraded photos, the best line of each protocol.",
       notes: [],
       legend: legend(...signsOf(drawn)),
       body: graph(`${metric.heading} of ${board.slopes.length} models by protocol`, 340, (width) =>

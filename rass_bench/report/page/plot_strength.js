@@ -90,13 +90,21 @@ const strengthFigure = (() => {
       title: "Quality against the strength of the degradation",
       how:
         `${higherOrLower(metric)} is better, and further right is harder in each of the plots. ` +
-        "A point stands for the share of the images whose strength is about the same; the shade " +
-        "around a curve is its 95 % interval.",
+        "A point stands for the share of the images whose strength is about the same, " +
+        `${imagesOf(board.factors[0])} of them; the shade around a curve is its 95 % interval. ` +
+        "The other damages are whatever these images have: presets of one damage alone, such as " +
+        "blur-3, hold them fixed.",
       notes: [],
       legend: chooser({ candidates, names, state, update }),
       body: element("div", { class: "multiples" }, ...graphs),
       table: strengthTable(board, state.chosen),
     };
+  }
+
+  function imagesOf({ bins }) {
+    const counts = bins.map((bin) => bin.images);
+    const [least, most] = [Math.min(...counts), Math.max(...counts)];
+    return least === most ? `${most}` : `${least} or ${most}`;
   }
 
   function strengthPlot({ board, factor, state }, width) {

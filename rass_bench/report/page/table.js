@@ -35,7 +35,7 @@ function usualColumns(board) {
   const protocols = protocolsOf(board);
   const most = NARROW.matches ? 1 : protocols.length === 1 ? board.metrics.length : 2;
   const metrics = protocols.flatMap((name) => board.metrics.filter(has(name)).slice(0, most));
-  const wide = ["kind", "fps", "parameters", "trainable", "licence", "record"];
+  const wide = ["kind", "fps", "all", "trainable", "licence", "record"];
   const others = ["rank", "name", ...(NARROW.matches ? [] : wide)];
   return new Set([...others, ...metrics.map((metric) => metric.id)]);
 }
@@ -45,8 +45,11 @@ function filtered(lines, shown, columns) {
   const words = shown.words.toLowerCase().split(/\s+/);
   const sorter = columns.find((one) => one.id === shown.sort.id);
   const searched = (line) =>
-    [line.name, line.source, line.licence, line.note, line.device].join(" ").toLowerCase();
-  const isChosen = (line, field) => !shown[field] || line[field] === shown[field];
+    [line.name, line.record, line.source, line.licence, line.note, line.device]
+      .join(" ")
+      .toLowerCase();
+  const isChosen = (line, field) =>
+    !shown[field] || line[field]?.toLowerCase() === shown[field].toLowerCase();
   const left = lines.filter(
     (line) =>
       ["protocol", "kind", "licence"].every((field) => isChosen(line, field)) &&
@@ -95,6 +98,7 @@ function drawTable(board, view) {
     );
     current = { columns, groups: rankings(left, shown.isGrouped) };
     box.classList.toggle("tall", left.length > LONG);
+    box.hidden = !together.length;
     showRows(box, linesTable(board, shown, current, sortBy));
     count.textContent = `${left.length + leftApart.length} of ${board.lines.length} lines`;
     if (apart.length) showRows(apartBox, apartTable(board, shown, all, leftApart));

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -117,9 +118,13 @@ def test_the_front_runs_through_the_best_lines_from_the_cheapest(written, two_bo
         for path in group.iter(f"{SVG}path")
     ]
     corners = [np.array(re.findall(r"[ML] (\S+) (\S+)", path), float) for path in paths]
-    expected = [[points[line][0] for line in front.best] for front in two_boards.boards[0].fronts]
-    for found, wanted in zip(corners, expected, strict=True):
-        assert np.allclose(found, wanted, atol=1e-5)
+    fronts = [[points[line][0] for line in front.best] for front in two_boards.boards[0].fronts]
+    for found, best in zip(corners, fronts, strict=True):
+        # Stairs: from each line along to the cost of the next, then up to it.
+        stairs = [best[0]]
+        for before, after in pairwise(best):
+            stairs += [(after[0], before[1]), after]
+        assert np.allclose(found, stairs, atol=1e-5)
 
 
 def test_what_costs_nothing_has_a_place_left_of_the_rest(tmp_path):
