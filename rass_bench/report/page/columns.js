@@ -54,7 +54,9 @@ function columnsOf(board, rankMetric) {
     column("record", "record", {
       text: (line) => line.record ?? "–",
       value: (line) => line.record,
-      show: (line) => [line.link ? linkTo(line.link, element("bdi", {}, line.record)) : "–"],
+      show: (line) => [
+        line.link ? wordsOf(linkTo(line.link, element("bdi", {}, line.record))) : "–",
+      ],
     }),
   ];
 }
