@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 BUILD_EXAMPLES = """[bold]Examples[/bold]
 
-[cyan]rass-bench release build scenes --out release/scenes[/cyan]
+[cyan]rass-bench release build scenes --out runs/release/scenes[/cyan]
 
 One split of a folder that `degrade` or `annotate build` wrote:
 [cyan]rass-bench release build ./my-set --split validation --out release/my-set[/cyan]
@@ -23,10 +23,10 @@ One split of a folder that `degrade` or `annotate build` wrote:
 
 CHECK_EXAMPLES = """[bold]Examples[/bold]
 
-[cyan]rass-bench release check release/scenes[/cyan]
+[cyan]rass-bench release check runs/release/scenes[/cyan]
 
 Compare it with the data set that it was made from, pixel by pixel:
-[cyan]rass-bench release check release/scenes --dataset scenes[/cyan]
+[cyan]rass-bench release check runs/release/scenes --dataset scenes[/cyan]
 
 Are your files the ones that a release without pixels describes?
 [cyan]rass-bench release check release/ade20k --data-root ADEChallengeData2016[/cyan]
@@ -34,9 +34,9 @@ Are your files the ones that a release without pixels describes?
 
 PUSH_EXAMPLES = """[bold]Examples[/bold]
 
-[cyan]rass-bench release push release/scenes --repo my-org/scenes --dry-run[/cyan]
+[cyan]rass-bench release push runs/release/scenes --repo my-org/scenes --dry-run[/cyan]
 
-[cyan]rass-bench release push release/scenes --repo my-org/scenes[/cyan]
+[cyan]rass-bench release push runs/release/scenes --repo my-org/scenes[/cyan]
 """
 
 app = typer.Typer(
