@@ -217,7 +217,7 @@ def test_runs_that_would_be_described_alike_are_told_apart_by_revision(data, mod
         (["run", "-m", "segfromer"], "unknown model 'segfromer'"),
         (["run", "-m", "nlm", "-d", "scens", "--protocol", "restore"], "Did you mean scenes"),
         (["degrade", "--out", "x", "--preset", "ras"], "Did you mean rass"),
-        (["score", "nowhere"], "no record.json"),
+        (["score", "nowhere"], "no such folder (nowhere)"),
         (["run", "-m", "nlm", "-d", "a" * 5000], "File name too long"),
         (["run", "-m", "onnx:gone.onnx"], "gone.onnx"),
         (["run", "-m", "x", "--protocol", "r2s", "--restorer", "spandrel:gone.pth"], "gone.pth"),

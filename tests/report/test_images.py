@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -277,7 +278,7 @@ def test_zoom_shows_the_same_part_in_both_views(tab, compared):
     tab.mouse.move(1, 1)
     for side, wanted in zip(("left", "right"), compared, strict=True):
         assert_shown(tab.locator(f".view.{side}"), wanted[24:40, :24])
-    tab.get_by_role("button", name="Whole image").click()
+    tab.get_by_role("button", name="Fit the whole image").click()
     assert_shown(tab.locator(".view.left"), compared[0])
 
 
@@ -317,6 +318,20 @@ def test_arrow_keys_change_the_image_and_its_address(tab):
     tab.reload()
     expect(position(tab)).to_have_text("2 of 4")
     expect(tab.locator(".photo-id")).to_have_text(BOARD.pictures[1].id)
+
+
+def test_the_photo_stands_beside_the_best_prediction_at_first(opened, tmp_path):
+    """Whatever the order in which runs were named."""
+    pictures = tuple(replace(one, layers=one.layers[::-1]) for one in BOARD.pictures)
+    page = tmp_path / "reversed.html"
+    write_page(page, replace(PLAIN, boards=(replace(BOARD, pictures=pictures),)))
+    one = opened(page, "#/images/b0/0").tab
+    main = BOARD.metrics[0].id
+    made = {layer.line for layer in BOARD.pictures[0].layers if layer.kind == "prediction"}
+    ranked = [one for one in BOARD.lines if one.id in made and one.cells[main].rank is not None]
+    best = max(ranked, key=lambda line: line.cells[main].value)
+    expect(one.get_by_label("Left view")).to_have_value("photo ")
+    expect(one.get_by_label("Right view")).to_have_value(f"prediction {best.id}")
 
 
 def test_the_choice_of_views_stays_from_image_to_image(tab):

@@ -3,7 +3,7 @@
 const showImages = (() => {
   const { readPixels, readClasses, compare, paintErrors } = labelMaps;
   const { errorPart, classPart, scorePart, recipePart, readout } = imageFacts;
-  const { cut, protocolName } = lineWords;
+  const { byQuality, cut, isRanked, protocolName } = lineWords;
   const MODES = { slider: "Slider", side: "Side by side" };
 
   // What a reader chose, by board: it stays from image to image.
@@ -38,11 +38,16 @@ const showImages = (() => {
     });
   }
 
-  // The views that were chosen before, or those that say most.
-  function settle(choice, views) {
+  // The views that were chosen before, or those that say most: of predictions the best line's.
+  function settle(choice, views, board) {
+    const [metric] = board.metrics;
+    const ranked = board.lines.filter((line) => metric && isRanked(line, metric));
+    const order = ranked.sort(byQuality(metric)).map((line) => line.id);
+    const placeOf = ({ line }) => (order.includes(line) ? order.indexOf(line) : order.length);
+    const best = views.toSorted((a, b) => placeOf(a) - placeOf(b));
     const keys = new Set(views.map((view) => view.key));
     const first = (...kinds) =>
-      kinds.map((kind) => views.find((view) => view.kind === kind)).find(Boolean) ?? views[0];
+      kinds.map((kind) => best.find((view) => view.kind === kind)).find(Boolean) ?? views[0];
     if (!keys.has(choice.left)) choice.left = first("photo").key;
     if (!keys.has(choice.right)) {
       choice.right = first("prediction", "restored", "truth", "reference").key;
@@ -145,7 +150,7 @@ const showImages = (() => {
       "div",
       { class: "joined", role: "group", "aria-label": "Zoom" },
       button("−", "Zoom out", -1),
-      button("Fit", "Whole image", -Infinity),
+      button("Fit", "Fit the whole image", -Infinity),
       button("+", "Zoom in", 1),
     );
   }
@@ -336,7 +341,7 @@ const showImages = (() => {
     async compareViews() {
       const { board, opened, choice } = this;
       const views = viewsOf(board, opened.picture, this.names);
-      settle(choice, views);
+      settle(choice, views, board);
       const change = (side) => (key) => {
         choice[side] = key;
         this.compareViews();
