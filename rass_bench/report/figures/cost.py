@@ -79,6 +79,9 @@ def draw_cost(board: BoardContent, cost: str, names: Mapping[str, str]) -> style
         board,
         f"{metric.heading} against {COSTS[cost]}, on a logarithmic axis.",
         f"Costs compare within: {'; '.join(group.title for group in groups)}.",
+        "Speeds are those of the records: whatever else ran on a device slowed them."
+        if cost == "fps"
+        else "",
         "The grey line joins what is beaten in both by nothing else. Bars are 95 % intervals over"
         " the images; hollow marks are numbers of papers, which come without.",
         f"Without a name, for want of room: {'; '.join(without_name)}." if without_name else "",
