@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Page
 
+from rass_bench.report.page import write_page
+
 
 @dataclass
 class Opened:
@@ -51,6 +53,16 @@ def watched(browser, path, view="", *, width=1600, theme="light", **options):
     assert one.errors == []
     assert one.dialogs == []
     context.close()
+
+
+@pytest.fixture(scope="module")
+def files(request, tmp_path_factory):
+    """The pages of a module's contents: PLAIN, and NAMED with names that do harm elsewhere."""
+    folder = tmp_path_factory.mktemp("pages")
+    paths = {"plain": folder / "plain.html", "named": folder / "named.html"}
+    write_page(paths["plain"], request.module.PLAIN)
+    write_page(paths["named"], request.module.NAMED)
+    return paths
 
 
 @pytest.fixture

@@ -22,15 +22,6 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pages")
-    paths = {"plain": folder / "plain.html", "named": folder / "named.html"}
-    write_page(paths["plain"], PLAIN)
-    write_page(paths["named"], NAMED)
-    return paths
-
-
-@pytest.fixture(scope="module")
 def window(kept_open, files):
     return kept_open(files["plain"])
 

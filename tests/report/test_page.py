@@ -123,15 +123,6 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
 # In the browser
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pages")
-    paths = {"plain": folder / "plain.html", "named": folder / "named.html"}
-    write_page(paths["plain"], PLAIN)
-    write_page(paths["named"], NAMED)
-    return paths
-
-
 @pytest.fixture
 def tab(opened, files):
     """The plain page with its first board in view."""
