@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import torch
-from accelerate import PartialState
 
 from rass_bench.data.dataset import Dataset, open_dataset
 from rass_bench.degrade.preset import PRESETS, Preset
@@ -22,6 +21,7 @@ from rass_bench.train.distillation import Distillation
 from rass_bench.train.loop import CHECKPOINT, Advance, LoopSettings, Precision
 from rass_bench.train.metrics_log import METRICS_FILE
 from rass_bench.train.perceptual import Perceptual
+from rass_bench.train.processes import joined_processes
 from rass_bench.train.recipes import RECIPES, Extent, Recipe
 from rass_bench.train.scl import Mode, SclConfig
 from rass_bench.train.scr import ScrSettings
@@ -150,8 +150,12 @@ def carry_out(request: TrainRequest, progress_bar: ProgressBar) -> Path:
     for package in ("torch", "accelerate", "tensorboard", "diffusers", "peft", "transformers"):
         require_package(package, "models")
     _check(request)
-    if not PartialState(cpu=request.device == "cpu").is_main_process:
-        progress_bar = _no_bar
+    with joined_processes(cpu=request.device == "cpu") as processes:
+        return _train(request, progress_bar if processes.is_main_process else _no_bar)
+
+
+def _train(request: TrainRequest, progress_bar: ProgressBar) -> Path:
+    """What one of the processes does."""
     if request.stage == "mini":
         from rass_bench.train.mini import train_mini
 

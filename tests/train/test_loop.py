@@ -2,11 +2,9 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,22 +13,21 @@ from accelerate.state import AcceleratorState
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import rass_bench
 from rass_bench.errors import UserError
 from rass_bench.images import read_image
 from rass_bench.train.loop import Precision, train
 from rass_bench.train.metrics_log import read_metrics
 from tests.train.tiny import (
+    REPOSITORY,
     TinyStage,
     content_of,
+    launched,
     photos_in,
     settings_of,
     stream_of,
     train_tiny,
     weights_of,
 )
-
-REPOSITORY = Path(rass_bench.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -185,20 +182,6 @@ def test_half_precision_on_a_cpu_stays_near(photos, whole, tmp_path, fresh_accel
 
 
 # Several processes
-
-
-def launched(*arguments):
-    """Started as accelerate's launcher starts GPUs; for CPUs it knows MPI alone."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node", "2", "-m", "tests.train.tiny"]
-    return subprocess.run(
-        [*map(str, (*command, *arguments))],
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_two_processes_share_each_batch(photos, tmp_path):

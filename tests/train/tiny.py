@@ -8,13 +8,15 @@ import argparse
 import io
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 from torch import nn
 from torch.nn.functional import mse_loss
 
+import rass_bench
 from rass_bench.data.dataset import open_dataset
 from rass_bench.degrade.preset import PRESETS
 from rass_bench.pictures import PictureRow, photo_panel
@@ -22,8 +24,11 @@ from rass_bench.train.augment import Augmentation
 from rass_bench.train.crops import CropStream
 from rass_bench.train.loop import LoopSettings, train
 from rass_bench.train.pixels import to_pixels
+from rass_bench.train.processes import joined_processes
 from rass_bench.train.stage import ParameterGroup
 from tests.builders import labelled_set
+
+REPOSITORY = Path(rass_bench.__file__).parents[1]
 
 SIZES = Augmentation(side=32, short_sides=(32, 48), max_long_side=96)
 
@@ -140,6 +145,26 @@ def train_tiny(photos, out: Path, *, stage=None, seed=0, resume=False, advance=N
     return stage
 
 
+def launched(*arguments):
+    """Started as accelerate's launcher starts GPUs; for CPUs it knows MPI alone."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", "-m", "tests.train.tiny"]
+    return subprocess.run(
+        [*map(str, (*command, *arguments))],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def threads_alive() -> str:
+    """The names of this process's threads, as Linux knows them: those of C++, too."""
+    names = (one.read_text() for one in Path("/proc/self/task").glob("*/comm"))
+    return "".join(sorted(names))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
@@ -158,18 +183,19 @@ def main() -> None:
         if sum(done) == told.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    seen = told.out / f"seen-{PartialState(cpu=True).process_index}.txt" if told.plain else None
-    stage = train_tiny(
-        open_dataset(str(told.data)),
-        told.out,
-        stage=TinyStage(noise=not told.plain, seen=seen),
-        steps=told.steps,
-        batch=told.batch,
-        advance=advance,
-    )
-    if PartialState().is_main_process:
-        told.out.joinpath("weights.bin").write_bytes(weights_of(stage))
-    PartialState().destroy_process_group()
+    with joined_processes(cpu=True) as processes:
+        seen = told.out / f"seen-{processes.process_index}.txt" if told.plain else None
+        stage = train_tiny(
+            open_dataset(str(told.data)),
+            told.out,
+            stage=TinyStage(noise=not told.plain, seen=seen),
+            steps=told.steps,
+            batch=told.batch,
+            advance=advance,
+        )
+        if processes.is_main_process:
+            told.out.joinpath("weights.bin").write_bytes(weights_of(stage))
+    told.out.joinpath(f"threads-{processes.process_index}.txt").write_text(threads_alive())
 
 
 if __name__ == "__main__":

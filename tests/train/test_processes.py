@@ -1,0 +1,23 @@
+"""Processes of one training join and part."""
+
+import pytest
+
+from tests.train.tiny import launched, photos_in
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """What two processes wrote that took two steps."""
+    folder = tmp_path_factory.mktemp("two")
+    photos = photos_in(folder / "photos")
+    done = launched(photos.root, folder / "out", "--batch", 1, "--steps", 2, "--plain")
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+@pytest.mark.parametrize("process", [0, 1])
+def test_the_threads_that_joined_it_to_others_end_before_a_process(trained, process):
+    """One that goes on while the interpreter is taken down may abort its process."""
+    alive = (trained / f"threads-{process}.txt").read_text()
+    assert "python" in alive
+    assert "gloo" not in alive
