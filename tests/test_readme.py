@@ -169,6 +169,16 @@ def test_the_installation_shown_is_the_one_that_make_does():
     assert "--editable '.[models,report]'" in makefile
 
 
-@pytest.mark.parametrize("picture", re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))
-def test_every_picture_is_there(picture):
-    assert (ROOT / picture).is_file()
+LINKS = sorted(set(re.findall(r"\]\(([^)#][^)]*)\)", README)))
+
+
+@pytest.mark.parametrize("target", LINKS)
+def test_every_picture_and_file_that_it_leads_to_is_there(target):
+    assert (ROOT / target).exists()
+
+
+@pytest.mark.parametrize("anchor", sorted(set(re.findall(r"\]\(#([^)]+)\)", README))))
+def test_every_section_that_it_leads_to_is_there(anchor):
+    """As GitHub makes anchors: lower case, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
