@@ -25,10 +25,9 @@ from rass_bench.annotate.interchange.labelme import read_labelme
 from rass_bench.annotate.interchange.panoptic import read_panoptic
 from rass_bench.annotate.interchange.photos import Photo, check_size
 from rass_bench.annotate.interchange.png import read_png_folder
-from rass_bench.annotate.photos import serve_photo
+from rass_bench.annotate.photos import open_photos, serve_photo
 from rass_bench.annotate.project import load_project, tasks_path
 from rass_bench.annotate.server import files_root
-from rass_bench.data.dataset import open_dataset
 from rass_bench.data.manifest import Sample
 from rass_bench.errors import UserError
 from rass_bench.files import (
@@ -148,7 +147,7 @@ def import_masks(
     spec, space = load_definition(folder), load_space(folder)
     encoding = spec.label_encoding or LabelEncoding.CONTIGUOUS
     source = _source(mask_format, masks)
-    samples = {sample.id: sample for sample in open_dataset("photos", images).samples}
+    samples = {sample.id: sample for sample in open_photos(images)}
     with alone_in(folder), _staging(folder) as staging:
         earlier = load_imports(folder)
         known = _known_photos(folder, earlier)

@@ -58,8 +58,10 @@ def initialise(folder: Path, dataset: str) -> InitReport:
 
     Raises:
         UserError: unknown data set, one without labels or with its own layout, a folder that was
-            begun for another, or a failed write.
+            begun for another or is a file, or a failed write.
     """
+    if folder.exists() and not folder.is_dir():
+        raise _not_a_folder(folder)
     source = definition_file(dataset)
     space = _labels_of(parse_spec(source), dataset)
     path = definition_path(folder)
@@ -90,20 +92,33 @@ def initialise(folder: Path, dataset: str) -> InitReport:
     return InitReport(tuple(file.name for file in written), tuple(file.name for file in kept))
 
 
+def check_begun(folder: Path) -> None:
+    """Refuse a folder that is no annotation project, such as one whose name was mistyped.
+
+    Raises:
+        UserError: it is absent, a file, or was not begun by :func:`initialise`.
+    """
+    if definition_path(folder).is_file():
+        return
+    if folder.exists() and not folder.is_dir():
+        raise _not_a_folder(folder)
+    absent = "" if folder.is_dir() else ": there is no such folder"
+    raise UserError(
+        f"no annotation project was begun here{absent}",
+        str(folder),
+        "Name the project's folder with --dir, or begin one: "
+        f"rass-bench annotate init --dataset reallq --dir {shlex.quote(str(folder))}",
+    )
+
+
 def load_definition(folder: Path) -> DatasetSpec:
     """The definition of the data set that a project makes.
 
     Raises:
         UserError: the project was not begun, or its definition is broken.
     """
+    check_begun(folder)
     path = definition_path(folder)
-    if not path.is_file():
-        raise UserError(
-            "no annotation project was begun here",
-            str(folder),
-            "Begin one: rass-bench annotate init --dataset reallq --dir "
-            + shlex.quote(str(folder)),
-        )
     spec = parse_spec(path)
     _labels_of(spec, str(path))
     return spec
@@ -122,6 +137,14 @@ def definition_path(folder: Path) -> Path:
 def policy_path(folder: Path) -> Path:
     """Where a project keeps its gates."""
     return folder / "policy.yaml"
+
+
+def _not_a_folder(path: Path) -> UserError:
+    return UserError(
+        "a file lies where the project's folder should be",
+        str(path),
+        "Name another folder with --dir.",
+    )
 
 
 def _labels_of(spec: DatasetSpec, where: str) -> LabelSpace:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from rass_bench.data.dataset import open_dataset
 from rass_bench.data.manifest import Sample
 from rass_bench.errors import UserError
 from rass_bench.files import sha256_bytes, sha256_file, write_bytes
@@ -42,6 +43,17 @@ class ServedPhoto:
     def url(self) -> str:
         """The address in a task's data."""
         return photo_url(self.path)
+
+
+def open_photos(images: Path) -> tuple[Sample, ...]:
+    """The photos in a folder and its subfolders, by sample id.
+
+    Raises:
+        UserError: no such folder, or none with a photo in it.
+    """
+    if not images.is_dir():
+        raise UserError("no such folder", f"--images {images}", "Give a folder of photos.")
+    return open_dataset("photos", images).samples
 
 
 def read_served(path: Path) -> bytes:

@@ -87,8 +87,10 @@ def serve_command(
     from rich.console import Console
 
     from rass_bench.annotate.credentials import ADMIN, credentials_path
+    from rass_bench.annotate.initialise import check_begun
     from rass_bench.annotate.server import running_server, wait_for_end
 
+    check_begun(folder)
     # A service manager asks a program to end by SIGTERM, which would leave the server running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True)
@@ -114,8 +116,10 @@ def annotator_command(
     from rass_bench.annotate.client import Client
     from rass_bench.annotate.credentials import credentials_path
     from rass_bench.annotate.handed_in import pseudonym
+    from rass_bench.annotate.initialise import check_begun
     from rass_bench.annotate.server import connect
 
+    check_begun(folder)
     with connect(folder) as client:
         account = add_annotator(client, folder, email)
         with Client(client.url, account.token) as own:
@@ -145,16 +149,13 @@ def push_command(
 ) -> None:
     """Put photos on the server as tasks; what is there already is left alone."""
     from rass_bench.annotate.initialise import load_space
+    from rass_bench.annotate.photos import open_photos
     from rass_bench.annotate.project import tasks_path
     from rass_bench.annotate.push import push
     from rass_bench.annotate.server import connect
-    from rass_bench.data.dataset import open_dataset
-    from rass_bench.errors import UserError
 
     space = load_space(folder)
-    if not images.is_dir():
-        raise UserError("no such folder", f"--images {images}", "Give a folder of photos.")
-    samples = open_dataset("photos", images).samples[:limit]
+    samples = open_photos(images)[:limit]
     with connect(folder) as client:
         segmenter = None if prelabel is None else _load(prelabel)
         total = len(samples) * (1 if segmenter is None else 2)
@@ -179,10 +180,12 @@ def push_command(
 def pull_command(folder: DirOption = FOLDER) -> None:
     """Fetch what changed; exit 1 and name the annotations that cannot be used."""
     from rass_bench.annotate.handed_in import ADJUDICATION
+    from rass_bench.annotate.initialise import check_begun
     from rass_bench.annotate.project import tasks_path
     from rass_bench.annotate.pull import pull
     from rass_bench.annotate.server import connect
 
+    check_begun(folder)
     refused = False
     with connect(folder) as client:
         for home in (folder, folder / ADJUDICATION):
@@ -288,9 +291,10 @@ def _assess(
     """Measure and judge a project by its policy, or by another one."""
     from rass_bench.annotate.assess import assess
     from rass_bench.annotate.handed_in import load_photos
-    from rass_bench.annotate.initialise import policy_path
+    from rass_bench.annotate.initialise import check_begun, policy_path
     from rass_bench.annotate.policy import load_policy
 
+    check_begun(folder)
     gates = load_policy(policy or policy_path(folder))
     with progress_bar("qa", len(load_photos(folder))) as advance:
         return assess(folder, gates, segmenter=segmenter, workers=workers, advance=advance)
@@ -311,7 +315,13 @@ def _print_pull(report: PullReport, prefix: str) -> None:
         typer.echo(f"  the task was deleted on the server: {sample}")
     for number in report.strangers[:SHOWN]:
         typer.echo(f"  task {number} was not pushed by this project")
-    named = (report.config_differences, report.refused, report.deleted_tasks, report.strangers)
+    named = (
+        report.config_differences,
+        report.refused,
+        report.unreadable,
+        report.deleted_tasks,
+        report.strangers,
+    )
     hidden = sum(max(0, len(one) - SHOWN) for one in named)
     if hidden:
         typer.echo(f"  ... and {hidden} more (pull.json)")

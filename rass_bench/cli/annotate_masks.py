@@ -56,9 +56,11 @@ def import_command(
     from rich.console import Console
 
     from rass_bench.annotate.imports import import_masks
-    from rass_bench.data.dataset import open_dataset
+    from rass_bench.annotate.initialise import check_begun
+    from rass_bench.annotate.photos import open_photos
 
-    total = len(open_dataset("photos", images).samples)
+    check_begun(folder)
+    total = len(open_photos(images))
     with progress_bar("import", total) as advance:
         report = import_masks(
             folder, images, masks, mask_format, annotator, segments=segments, advance=advance

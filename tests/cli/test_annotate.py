@@ -98,20 +98,42 @@ def test_every_command_says_what_it_does_and_where(annotate, command):
 # Without a project, an annotation, a server
 
 
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        (["qa"], "no policy there"),
-        (["build", "--out", "made"], "no policy there"),
-        (["adjudicate"], "no policy there"),
-        (["push", "--images", "photos"], "no annotation project was begun here"),
-    ],
-)
-def test_without_a_project_the_command_that_begins_one_is_named(run, tmp_path, command, words):
+IN_A_PROJECT = [
+    ["serve"],
+    ["annotator", "ann@example.org"],
+    ["push", "--images", "photos"],
+    ["pull"],
+    ["qa"],
+    ["adjudicate"],
+    ["build", "--out", "made"],
+    ["import", "--images", "photos", "--masks", "masks", "--annotator", "ann"],
+]
+
+
+@pytest.mark.parametrize("command", IN_A_PROJECT, ids=lambda command: command[0])
+def test_without_a_project_the_command_that_begins_one_is_named(run, tmp_path, command):
+    words = r"no annotation project was begun here: there is no such folder \(my set\)"
     with pytest.raises(UserError, match=words) as caught:
-        run("annotate", *command)
-    assert "annotate init" in str(caught.value)
+        run("annotate", *command, "--dir", "my set")
+    assert "rass-bench annotate init --dataset reallq --dir 'my set'" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", IN_A_PROJECT, ids=lambda command: command[0])
+def test_a_folder_that_holds_something_else_is_no_project(run, tmp_path, command):
+    other = tmp_path / "photos of mine"
+    builders.photos(other, 1)
+    with pytest.raises(UserError, match=r"begun here \(photos of mine\).*annotate init"):
+        run("annotate", *command, "--dir", "photos of mine")
+    assert [path.name for path in other.iterdir()] == ["photo 0.png"]
+
+
+@pytest.mark.parametrize("command", [["init"], *IN_A_PROJECT], ids=lambda command: command[0])
+def test_a_file_in_the_place_of_the_project_is_told(run, tmp_path, command):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match=r"a file lies where .* should be \(file\).*--dir"):
+        run("annotate", *command, "--dir", "file")
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 @pytest.mark.parametrize("command", [["qa"], ["build", "--out", "made"], ["adjudicate"]])
@@ -132,6 +154,12 @@ def test_where_no_server_runs_the_command_that_starts_it_is_named(run, project, 
     with pytest.raises(UserError, match="annotate serve") as caught:
         run("annotate", *command)
     assert not any(secret in str(caught.value) for secret in secrets)
+
+
+@pytest.mark.parametrize("command", [["push"], ["import", "--masks", "m", "--annotator", "ann"]])
+def test_photos_that_are_not_there_are_told_by_their_option(run, project, command):
+    with pytest.raises(UserError, match=r"no such folder \(--images nowhere\)"):
+        run("annotate", *command, "--images", "nowhere")
 
 
 # init
