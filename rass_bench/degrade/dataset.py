@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -36,7 +37,7 @@ ORIGIN_FILE = "degradation.json"
 JOURNAL_FILE = "progress.jsonl"
 """One line for each finished image; only there until the manifest is."""
 
-_STATED = re.compile(r".+-preset(?P<preset>.+)-seed(?P<seed>-?\d{1,18})")
+_STATED = re.compile(r"(?P<source>.+)-preset(?P<preset>.+)-seed(?P<seed>-?\d{1,18})")
 """What the version of a degraded data set states."""
 
 PIXEL_FOLDERS = ("images", CLEAN_FOLDER, "annotations")
@@ -56,6 +57,28 @@ class DegradedDataset:
 
     manifest: Manifest
     skipped: tuple[SkippedSample, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a degraded data set was made.
+
+    Attributes:
+        source: name of the clean data set.
+        source_version: its version.
+        preset: what the recipes were drawn from.
+        seed: of the draw.
+    """
+
+    source: str
+    source_version: str
+    preset: Preset
+    seed: int
+
+    @property
+    def source_key(self) -> str:
+        """``name@version`` of the clean data set."""
+        return f"{self.source}@{self.source_version}"
 
 
 @dataclass(frozen=True)
@@ -171,34 +194,37 @@ def redraw_recipes(name: str, version: str, sample_ids: Sequence[str]) -> dict[s
     Returns:
         A recipe a photo, or None where the name is of no known preset in its present version.
     """
-    stated = _read_name(name, version)
-    if stated is None:
+    origin = stated_origin(name, version)
+    if origin is None:
         return None
-    _, preset, seed = stated
-    return {one: sample_recipe(preset, seed, one) for one in sample_ids}
+    return {one: sample_recipe(origin.preset, origin.seed, one) for one in sample_ids}
 
 
 def degrade_command(name: str, version: str, split: str) -> str | None:
     """The command that makes a degraded data set of that name; None where none is known to."""
-    stated = _read_name(name, version)
-    if stated is None:
+    origin = stated_origin(name, version)
+    if origin is None:
         return None
-    source, preset, seed = stated
     return (
-        f"rass-bench degrade --dataset {source} --split {split} --preset {preset.name} "
-        f"--seed {seed}"
+        f"rass-bench degrade --dataset {shlex.quote(origin.source)} --split {shlex.quote(split)} "
+        f"--preset {origin.preset.name} --seed {origin.seed}"
     )
 
 
-def _read_name(name: str, version: str) -> tuple[str, Preset, int] | None:
-    """Source, preset and seed that name and version state, as :func:`degraded_spec` makes them."""
+def stated_origin(name: str, version: str) -> Origin | None:
+    """What name and version state, as :func:`degraded_spec` makes them.
+
+    Returns:
+        None where the name is of no known preset in its present version.
+    """
     stated = _STATED.fullmatch(version)
     endings = [preset for known, preset in PRESETS if name.endswith(f"-{known}")]
     # A preset's name may end another's: the longest is meant.
     preset = max(endings, key=lambda one: len(one.name), default=None)
     if stated is None or preset is None or stated["preset"] != preset.version:
         return None
-    return name.removesuffix(f"-{preset.name}"), preset, int(stated["seed"])
+    source = name.removesuffix(f"-{preset.name}")
+    return Origin(source, stated["source"], preset, int(stated["seed"]))
 
 
 def _degrade_sample(task: _Task) -> ManifestEntry | SkippedSample:

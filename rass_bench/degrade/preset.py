@@ -148,12 +148,14 @@ class Preset:
         version: changes whenever a drawn recipe or a degraded pixel could.
         title: one line for people.
         stages: what is done to a photo, in order.
+        citation: what to cite who uses it, or None.
     """
 
     name: str
     version: str
     title: str
     stages: tuple[Stage, ...]
+    citation: str | None = None
 
     @property
     def key(self) -> str:
@@ -179,7 +181,7 @@ def _stage_rows(stage: Stage) -> tuple[str, list[tuple[str, str]]]:
             return "resize", [
                 (
                     "grow, keep, shrink",
-                    _percents(stage.up_probability, keep, stage.down_probability),
+                    percents(stage.up_probability, keep, stage.down_probability),
                 ),
                 ("factor up", str(stage.up)),
                 ("factor down", str(stage.down)),
@@ -189,10 +191,10 @@ def _stage_rows(stage: Stage) -> tuple[str, list[tuple[str, str]]]:
         case NoiseStage():
             poisson = 1 - stage.gaussian_probability
             return "noise", [
-                ("Gaussian, Poisson", _percents(stage.gaussian_probability, poisson)),
+                ("Gaussian, Poisson", percents(stage.gaussian_probability, poisson)),
                 ("Gaussian sigma (of 255)", str(stage.gaussian_sigma)),
                 ("Poisson scale", str(stage.poisson_scale)),
-                ("grey", _percents(stage.grey_probability)),
+                ("grey", percents(stage.grey_probability)),
             ]
         case JpegStage():
             return "jpeg", [("quality", str(stage.quality))]
@@ -201,24 +203,24 @@ def _stage_rows(stage: Stage) -> tuple[str, list[tuple[str, str]]]:
         case LastStage():
             return "last steps", [
                 ("resize back", ", ".join(stage.resize_back.modes)),
-                ("sinc filter", _percents(stage.sinc_probability)),
+                ("sinc filter", percents(stage.sinc_probability)),
                 ("sinc sizes", ", ".join(map(str, stage.sinc_sizes))),
                 ("sinc cutoff (rad/px)", str(stage.sinc_cutoff)),
                 ("JPEG quality", str(stage.jpeg.quality)),
-                ("JPEG last rather than first", _percents(stage.jpeg_last_probability)),
+                ("JPEG last rather than first", percents(stage.jpeg_last_probability)),
             ]
 
 
 def _blur_rows(stage: BlurStage) -> list[tuple[str, str]]:
     rows = [
-        ("probability", _percents(stage.probability)),
+        ("probability", percents(stage.probability)),
         ("sizes", ", ".join(map(str, stage.sizes))),
         ("sigma (px)", str(stage.sigma)),
     ]
-    rows += [(kind.value, _percents(probability)) for kind, probability in stage.kinds]
+    rows += [(kind.value, percents(probability)) for kind, probability in stage.kinds]
     if stage.sinc_probability > 0:
         rows += [
-            ("sinc instead of these", _percents(stage.sinc_probability)),
+            ("sinc instead of these", percents(stage.sinc_probability)),
             ("sinc cutoff (rad/px), size < 13", str(stage.cutoff_small)),
             ("sinc cutoff (rad/px), size >= 13", str(stage.cutoff_large)),
         ]
@@ -230,7 +232,8 @@ def _blur_rows(stage: BlurStage) -> list[tuple[str, str]]:
     return rows
 
 
-def _percents(*probabilities: float) -> str:
+def percents(*probabilities: float) -> str:
+    """Probabilities as per cent, separated by commas."""
     return ", ".join(f"{100 * value:.3g} %" for value in probabilities)
 
 
@@ -272,6 +275,12 @@ PRESETS.add(
                 jpeg=JpegStage(Range(30, 95)),
                 jpeg_last_probability=0.5,
             ),
+        ),
+        citation=(
+            "Wang et al., Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure "
+            "Synthetic Data, ICCVW 2021, arXiv:2107.10833; with the ranges of Guan et al., "
+            "Restoration Adaptation for Semantic Segmentation on Low Quality Images, IJCV 2026, "
+            "arXiv:2602.14042"
         ),
     ),
 )

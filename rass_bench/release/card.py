@@ -7,6 +7,7 @@ from typing import Any
 
 from rass_bench.labels import LabelEncoding
 from rass_bench.release.contents import Release
+from rass_bench.release.degradation import degradation_section
 from rass_bench.release.rows import Columns, features
 from rass_bench.release.shards import DATA_FOLDER
 
@@ -42,6 +43,7 @@ def card_text(release: Release, own: str) -> str:
         _loading(release),
         _columns(release.columns),
         _labels(release),
+        degradation_section(release),
         _rebuilding(release),
         _origin(release),
     ]
