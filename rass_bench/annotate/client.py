@@ -28,25 +28,24 @@ TIMEOUT = 600.0
 """Seconds that the server may think about one request: an import of 50 MB takes minutes where
 other programs keep the processors busy."""
 
-
 _DETAIL = 400
 """Characters of a refusal's reason that a message shows."""
 
+_LOG = "server.log in the project's folder"
+
 
 class ServerError(UserError):
-    """The server refused a request.
+    """The server refused a request, or gave an answer that is of no use.
 
     Attributes:
         status: the HTTP status.
+        reason: the server's, in words.
     """
 
-    def __init__(self, status: int, request: str, detail: str) -> None:
-        super().__init__(
-            f"{request} was answered with {status}: {detail}",
-            "Label Studio",
-            "Its log, server.log in the project's folder, may say more.",
-        )
+    def __init__(self, status: int, request: str, reason: str, where: str, do: str) -> None:
+        super().__init__(f"{request} was answered with {status}: {reason}", where, do)
         self.status = status
+        self.reason = reason
 
 
 class Client:
@@ -126,61 +125,123 @@ class Client:
                 method, path, params=parameters, content=content, headers=headers
             ) as answer:
                 received = _read(answer, name)
-        except httpx.TimeoutException:
-            raise UserError(
-                f"the server did not answer {name} within {TIMEOUT:.0f} seconds",
-                self.url,
-                "See its log; a repeated command goes on where this one stopped.",
-            ) from None
         except httpx.HTTPError as error:
             # The exception holds the request with its headers: only its kind is told.
-            raise UserError(
+            raise self._broken(error, name) from None
+        if answer.is_success:
+            return _parsed(received, name, self.url) if received else None
+        raise self._refused(answer.status_code, name, received)
+
+    def _broken(self, error: httpx.HTTPError, name: str) -> UserError:
+        """Why no whole answer came."""
+        import httpx
+
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return UserError(
                 f"no Label Studio server answers ({type(error).__name__})",
                 self.url,
                 "Start it with `rass-bench annotate serve`.",
-            ) from None
-        if answer.is_success:
-            return _parsed(received, name) if received else None
-        if answer.status_code == 401:
-            raise UserError(
-                "the server does not know the token", self.url, "Is it another project's server?"
             )
-        raise ServerError(answer.status_code, name, self._detail(received))
+        if isinstance(error, httpx.TimeoutException):
+            return UserError(
+                f"the server did not answer {name} within {TIMEOUT:.0f} seconds",
+                self.url,
+                f"See {_LOG}; a repeated command goes on where this one stopped.",
+            )
+        return UserError(
+            f"the connection broke before {name} was answered ({type(error).__name__})",
+            self.url,
+            "See whether the server still runs, and if not, why: the end of "
+            f"{_LOG}. A repeated command goes on where this one stopped.",
+        )
 
-    def _detail(self, body: bytes) -> str:
-        """The beginning of a body as a message may show it."""
+    def _refused(self, status: int, name: str, body: bytes) -> UserError:
+        """What an answer that is no success says."""
+        reason = self._reason(body)
+        if status == 401:
+            return UserError(
+                f"the server does not accept the token: {reason}",
+                self.url,
+                "credentials.json in the project's folder must hold the one that the server's page "
+                "shows the account; in the organization's settings, legacy tokens must be on.",
+            )
+        do = f"Correct what the reason names; {_LOG} may say more."
+        if status >= 500:
+            do = (
+                f"The server failed: the end of {_LOG} says why. A repeated command goes on where "
+                "this one stopped."
+            )
+        return ServerError(status, name, reason, self.url, do)
+
+    def _reason(self, body: bytes) -> str:
+        """Why the server refused, as a message may show it."""
         # The token is taken out first: a cut through it would leave its beginning.
-        text = body[: 10 * _DETAIL].decode(errors="replace").replace(self._token, "***")
-        if text.lstrip().startswith("<"):
-            return "a page for people instead of a reason"
-        text = " ".join(text.split())
-        return text if len(text) <= _DETAIL else text[:_DETAIL] + " ..."
+        text = " ".join(_told(body).replace(self._token, "***").split())
+        if len(text) <= _DETAIL:
+            return text
+        # The server quotes what it was sent, and only then says what is wrong with it.
+        return f"{text[: _DETAIL // 2]} ... {text[-_DETAIL // 2 :]}"
+
+
+def _told(body: bytes) -> str:
+    """The words of a refusal: those of Label Studio's JSON, or the body itself."""
+    text = body.decode(errors="replace").strip()
+    if text.startswith("<"):
+        return "a page for people instead of a reason"
+    try:
+        answer = parse_json(body)
+    except ValueError:
+        return text or "no reason given"
+    if not isinstance(answer, dict):
+        return text
+    fields = answer.get("validation_errors")
+    if isinstance(fields, dict) and fields:
+        return "; ".join(_field_told(name, reasons) for name, reasons in fields.items())
+    detail = answer.get("detail")
+    return detail if isinstance(detail, str) and detail.strip() else text
+
+
+def _field_told(name: str, reasons: object) -> str:
+    """What the server has against one field of a request."""
+    listed = reasons if isinstance(reasons, list) else [reasons]
+    told = ", ".join(str(reason) for reason in listed)
+    return told if name == "non_field_errors" else f"{name}: {told}"
 
 
 def _read(answer: httpx.Response, name: str) -> bytes:
     """The body, as far as a sane server would send one.
 
     Raises:
-        UserError: it is longer.
+        ServerError: it is longer.
     """
     parts, total = [], 0
     for part in answer.iter_bytes():
         total += len(part)
         if total > MAX_ANSWER:
-            raise UserError(
-                f"the answer to {name} is longer than {MAX_ANSWER:,} bytes",
+            raise ServerError(
+                answer.status_code,
+                name,
+                f"more than {MAX_ANSWER:,} bytes, which is the most that is read at once",
                 str(answer.url.copy_with(query=None)),
-                "No annotation is that large; look at it on the server.",
+                "Look at it on the server's page: annotations there that nobody needs can be "
+                "deleted, and one alone of that length drawn again with fewer specks.",
             )
         parts.append(part)
     return b"".join(parts)
 
 
-def _parsed(body: bytes, name: str) -> Any:
+def _parsed(body: bytes, name: str, url: str) -> Any:
     try:
         return parse_json(body)
     except ValueError:
-        raise ServerError(200, name, "no JSON, so this is no Label Studio server") from None
+        raise ServerError(
+            200,
+            name,
+            "no JSON, so this is no Label Studio server",
+            url,
+            "Stop the program that listens there, and start the project's own server: "
+            "rass-bench annotate serve.",
+        ) from None
 
 
 def list_tasks(

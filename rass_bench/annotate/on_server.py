@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rass_bench.annotate.client import Client, list_tasks
+from rass_bench.annotate.client import Client, ServerError, list_tasks
+from rass_bench.annotate.handed_in import ADJUDICATION
 from rass_bench.annotate.labeling_config import (
     IMAGE_TAG,
     SAMPLE_KEY,
@@ -33,6 +35,8 @@ BATCH_BYTES = 40_000_000
 """Of one request. The server refuses 250 MiB, and needs several times a request in memory."""
 
 BATCH_ITEMS = 200
+
+_REFUSED, _NOT_FOUND = 400, 404
 
 
 def open_project(folder: Path, name: str, space: LabelSpace) -> Project:
@@ -76,7 +80,8 @@ def ensure_project(
         The project with its number, which the folder knows, too.
 
     Raises:
-        UserError: the configuration was changed on the server.
+        UserError: the project is gone from the server, its configuration was changed there, or
+            the server refuses ours.
     """
     if project.project_id is None:
         found = [
@@ -88,21 +93,19 @@ def ensure_project(
         project = replace(project, project_id=made[0])
         save_project(folder, project)
     number = project_number(project)
-    state = client.get(f"/api/projects/{number}")
+    state = project_state(client, folder, project)
     if config_fingerprint(state["label_config"]) != project.config_sha256:
         raise UserError(
             "the labelling configuration was changed on the server",
             f"project {number} at {client.url}",
             "Restore it there (labeling_config.xml in the project's folder) and push again.",
         )
-    wanted: dict[str, Any] = {}
     # The server cuts white space off the end.
     if state["label_config"].strip() != load_config(folder).strip():
-        wanted["label_config"] = load_config(folder)
+        with _config_told(folder):
+            client.patch(f"/api/projects/{number}", {"label_config": load_config(folder)})
     if annotators is not None and state["maximum_annotations"] != annotators:
-        wanted["maximum_annotations"] = annotators
-    if wanted:
-        client.patch(f"/api/projects/{number}", wanted)
+        client.patch(f"/api/projects/{number}", {"maximum_annotations": annotators})
     _ensure_storage(client, number, files.resolve() / PHOTOS)
     return project
 
@@ -220,9 +223,66 @@ def project_number(project: Project) -> int:
     return project.project_id
 
 
+def project_state(client: Client, folder: Path, project: Project) -> dict[str, Any]:
+    """What the server says of a project itself.
+
+    Args:
+        client: a connection in the name of the admin.
+        folder: the project's folder.
+        project: which was pushed.
+
+    Raises:
+        UserError: somebody deleted it on the server. Nothing is changed in the folder.
+    """
+    number = project_number(project)
+    try:
+        state: dict[str, Any] = client.get(f"/api/projects/{number}")
+    except ServerError as error:
+        if error.status != _NOT_FOUND:
+            raise
+        raise UserError(
+            f"the project {project.title!r} is gone from the server",
+            f"project {number} at {client.url}",
+            _how_to_go_on(folder),
+        ) from None
+    return state
+
+
+def _how_to_go_on(folder: Path) -> str:
+    """What to do when a project was deleted on the server."""
+    if folder.name == ADJUDICATION:
+        return (
+            f"Stop the server and restore {folder.parent / 'server'} from a backup; or move "
+            f"{folder} elsewhere, with the decisions in it, and put the disputes before a third "
+            "person anew: rass-bench annotate adjudicate."
+        )
+    return (
+        f"What was pulled is kept in {folder}, where qa and build still read it. Stop the server "
+        f"and restore {folder / 'server'} from a backup; or make the project anew in another "
+        "folder: rass-bench annotate init --dir NEW, then serve and push with the same --dir."
+    )
+
+
 def _make(client: Client, folder: Path, project: Project) -> int:
     body = {"title": project.title, "label_config": load_config(folder)}
-    return int(client.post("/api/projects", body)["id"])
+    with _config_told(folder):
+        return int(client.post("/api/projects", body)["id"])
+
+
+@contextmanager
+def _config_told(folder: Path) -> Iterator[None]:
+    """Name the file of the labelling configuration where the server refuses what it holds."""
+    try:
+        yield
+    except ServerError as error:
+        if error.status != _REFUSED:
+            raise
+        raise UserError(
+            f"the server refuses the labelling configuration: {error.reason}",
+            str(config_path(folder)),
+            "Correct the file, or remove it and have it written anew (rass-bench annotate init); "
+            "then repeat the command.",
+        ) from None
 
 
 def _ensure_storage(client: Client, number: int, photos: Path) -> None:

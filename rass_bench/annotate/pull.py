@@ -11,7 +11,7 @@ from typing import Any
 
 from rass_bench.annotate.acceptance import Acceptance, acceptance
 from rass_bench.annotate.client import Client, ServerError, list_tasks
-from rass_bench.annotate.on_server import project_number
+from rass_bench.annotate.on_server import project_number, project_state
 from rass_bench.annotate.project import Task, load_config, load_project
 from rass_bench.annotate.raw import (
     PULL_SCHEMA,
@@ -23,10 +23,8 @@ from rass_bench.annotate.raw import (
     retire_annotation,
     save_state,
 )
-from rass_bench.errors import UserError, from_os_error
+from rass_bench.errors import from_os_error
 from rass_bench.files import alone_in
-
-NOT_FOUND = 404
 
 SAVE_EVERY = 50
 """Tasks after which a pull notes how far it came."""
@@ -95,7 +93,8 @@ def _pull(client: Client, folder: Path, advance: Callable[[int], None]) -> PullR
     """The work of :func:`pull`."""
     project = load_project(folder)
     number = project_number(project)
-    accept = acceptance(load_config(folder), _config_on_server(client, number))
+    theirs = str(project_state(client, folder, project)["label_config"])
+    accept = acceptance(load_config(folder), theirs)
     before = load_state(folder) or PullState(PULL_SCHEMA, "", "", None)
     own = {task.task_id: task for task in project.tasks}
     listed = _changed_tasks(client, number, before.updated_at)
@@ -174,7 +173,7 @@ class _Work:
                 self.fetch(own[task_id], listed[task_id], accept)
             except ServerError as error:
                 # One annotation that the server cannot hand out must not hide all others.
-                self.unreadable[own[task_id].sample] = error.what
+                self.unreadable[own[task_id].sample] = f"{error.what}. {error.do}"
             if done % SAVE_EVERY == SAVE_EVERY - 1:
                 save_state(self._folder, self.state)
 
@@ -184,7 +183,7 @@ class _Work:
             try:
                 annotations = _annotations(self._client, task)
             except ServerError as error:
-                self.unreadable[f"task {task_id}"] = error.what
+                self.unreadable[f"task {task_id}"] = f"{error.what}. {error.do}"
                 continue
             for annotation in annotations:
                 keep_unassigned(self._folder, task_id, annotation)
@@ -221,19 +220,6 @@ class _Work:
         for number in sorted(numbers):
             retire_annotation(self._folder, sample, number)
             self.deleted.append((sample, number))
-
-
-def _config_on_server(client: Client, number: int) -> str:
-    try:
-        return str(client.get(f"/api/projects/{number}")["label_config"])
-    except ServerError as error:
-        if error.status != NOT_FOUND:
-            raise
-        raise UserError(
-            "the project is gone from the server",
-            f"project {number} at {client.url}",
-            "What was pulled before is kept; push into a new folder.",
-        ) from None
 
 
 def _changed_tasks(client: Client, number: int, since: str | None) -> dict[int, dict[str, Any]]:

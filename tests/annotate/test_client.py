@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import threading
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,7 @@ COOKIE = "sessionid=secret-of-the-session"
 @pytest.fixture
 def server():
     """A server that does what the path says and remembers what it was sent."""
-    seen, pages = [], []
+    seen, pages, refusals = [], [], []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
@@ -31,7 +32,7 @@ def server():
                 content = f"no, {self.headers['Authorization']}".encode()
             elif self.path.startswith("/cut"):
                 status = 500
-                content = f"{380 * '.'} {self.headers['Authorization']}".encode()
+                content = f"{180 * '.'} {self.headers['Authorization']} {400 * '.'}".encode()
             elif self.path.startswith("/page"):
                 content = b"<html>"
             elif self.path.startswith("/long"):
@@ -41,9 +42,12 @@ def server():
             elif self.path.startswith("/api/tasks"):
                 page = int(self.path.split("page=")[1].split("&")[0])
                 content = json.dumps({"total": 3, "tasks": [[{"id": 1}, {"id": 2}], [{"id": 3}]][page - 1]}).encode()  # fmt: skip  # noqa: E501
+            elif self.path.startswith("/refused"):
+                status, content = 400, refusals.pop(0)
+            missing = 10 if self.path.startswith("/broken") else 0
             self.send_response(status)
             self.send_header("Set-Cookie", COOKIE)
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", str(len(content) + missing))
             self.end_headers()
             self.wfile.write(content)
 
@@ -55,8 +59,8 @@ def server():
 
     made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.url = f"http://127.0.0.1:{made.server_port}"
-    made.seen, made.pages = seen, pages
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    made.seen, made.pages, made.refusals = seen, pages, refusals
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
     yield made
     made.shutdown()
     made.server_close()
@@ -82,8 +86,69 @@ def test_a_reason_that_is_cut_short_shows_no_part_of_the_token(server):
     assert TOKEN[:8] not in failure(Client(server.url, TOKEN), "/cut").what
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            {
+                "detail": "Validation error",
+                "validation_errors": {"label_config": ["no such tag", "two names"], "title": "x"},
+            },
+            "label_config: no such tag, two names; title: x",
+        ),
+        ({"validation_errors": {"non_field_errors": ["item 0 is empty"]}}, "item 0 is empty"),
+        ({"id": 3, "detail": "unclosed token: line 4", "exc_info": None}, "unclosed token: line 4"),
+        ({"detail": "all of it", "validation_errors": {}}, "all of it"),
+        ({"error": "another form"}, '{"error": "another form"}'),
+        (["a list"], '["a list"]'),
+    ],
+)
+def test_the_reason_is_what_the_servers_json_says_and_no_more(server, answer, words):
+    server.refusals.append(json.dumps(answer).encode())
+    error = failure(Client(server.url, TOKEN), "/refused")
+    assert error.what == f"GET /refused was answered with 400: {words}"
+    assert (error.reason, error.where) == (words, server.url)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [(b"", "no reason given"), (b" <!doctype html>", "a page for people instead of a reason")],
+)
+def test_a_refusal_without_a_reason_is_told_as_one(server, body, words):
+    server.refusals.append(body)
+    assert failure(Client(server.url, TOKEN), "/refused").reason == words
+
+
+def test_a_long_reason_keeps_its_end_where_the_server_says_what_is_wrong(server):
+    server.refusals.append(json.dumps({"detail": f"{3000 * '1,'} is no task"}).encode())
+    reason = failure(Client(server.url, TOKEN), "/refused").reason
+    assert reason.endswith("1, is no task")
+    assert len(reason) < 500
+
+
+def test_a_failure_of_the_server_itself_points_to_its_log(server):
+    assert "the end of server.log" in failure(Client(server.url, TOKEN), "/status/500").do
+
+
 def test_an_unknown_token_is_told_in_words(server):
-    assert "does not know the token" in str(failure(Client(server.url, TOKEN), "/status/401"))
+    error = failure(Client(server.url, TOKEN), "/status/401")
+    assert error.what == "the server does not accept the token: no, Token ***"
+    assert "credentials.json" in error.do
+
+
+def test_an_answer_that_breaks_off_is_not_told_as_a_missing_server(server):
+    error = failure(Client(server.url, TOKEN), "/broken")
+    assert error.what.startswith("the connection broke before GET /broken was answered")
+    assert "server.log" in error.do
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch):
+    monkeypatch.setattr(module, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert "did not answer GET /health within" in str(
+            failure(Client(address, TOKEN), "/health")
+        )
 
 
 def test_a_redirection_is_not_followed_with_the_token(server):
@@ -100,7 +165,10 @@ def test_a_page_is_no_answer(server):
 
 def test_an_endless_answer_is_cut_short(server, monkeypatch):
     monkeypatch.setattr(module, "MAX_ANSWER", 2000)
-    assert "longer than 2,000 bytes" in str(failure(Client(server.url, TOKEN), "/long?a=b"))
+    error = failure(Client(server.url, TOKEN), "/long?a=b")
+    assert "more than 2,000 bytes" in error.what
+    assert error.where == f"{server.url}/long"
+    assert "can be deleted" in error.do
 
 
 def test_no_log_line_holds_a_secret(server, caplog):

@@ -246,9 +246,21 @@ def test_tasks_that_others_made_or_changed_are_told_apart(client, folder, sample
 
 def test_a_project_that_is_gone_is_told(client, folder, samples):
     number = push(client, folder, samples[:1], ADE).project_id
+    title = load_project(folder).title
     client.delete(f"/api/projects/{number}")
-    with pytest.raises(UserError, match="gone from the server"):
-        pull(client, folder)
+    for command in (lambda: pull(client, folder), lambda: push(client, folder, samples[:1], ADE)):
+        with pytest.raises(UserError, match=f"'{title}' is gone from the server .project {number}"):
+            command()
+
+
+def test_a_configuration_that_the_server_refuses_is_named_with_the_reason(client, folder, samples):
+    push(client, folder, samples[:1], ADE)
+    path = folder / "labeling_config.xml"
+    path.write_text(path.read_text().replace('name="filter" toName="classes"', 'name="filter" toName="nothing"'))  # fmt: skip  # noqa: E501
+    with pytest.raises(UserError, match="refuses the labelling configuration") as caught:
+        push(client, folder, samples[:1], ADE)
+    assert 'label_config: toName="nothing" not found in names' in caught.value.what
+    assert caught.value.where == str(path)
 
 
 def test_annotators_log_in_and_are_told_apart(client, folder, samples):
@@ -368,7 +380,7 @@ def test_strangers_stay_outside(client, folder):
     assert elsewhere.status_code == 400
     with pytest.raises(UserError, match="no e-mail address"):
         add_annotator(client, folder, "x' OR 1=1 --")
-    with pytest.raises(UserError, match="does not know the token"):
+    with pytest.raises(UserError, match="does not accept the token: Invalid token"):
         Client(client.url, "0" * 40).get("/api/projects")
 
 
