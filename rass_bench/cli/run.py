@@ -146,6 +146,7 @@ def run_command(
         resume=resume,
         arguments_given=given,
         progress=progress_bar,
+        warn=show_warning,
     )
     if print_json:
         typer.echo(json.dumps(record.to_json(), indent=2, ensure_ascii=False))
@@ -163,6 +164,17 @@ def run_command(
     for entry in record.not_scored:
         console.print(f"  not scored: {entry.id}: {entry.reason}", markup=False)
     console.print(f"Record: {folder / 'record.json'}", markup=False, soft_wrap=True)
+
+
+def show_warning(sentence: str) -> None:
+    """Print what the scores must be read with, in one line of stderr."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from rass_bench.leaderboard.safe_text import one_line
+
+    line = f"[yellow]warning:[/yellow] {escape(one_line(sentence))}"
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True)
 
 
 def arguments_given(context: typer.Context) -> dict[str, object]:

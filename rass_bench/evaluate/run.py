@@ -15,6 +15,7 @@ from rass_bench.data.manifest import Sample
 from rass_bench.data.reading import classes_present, read_reference, read_truth
 from rass_bench.errors import UserError
 from rass_bench.evaluate.folder import PER_IMAGE, Done, RunFolder, reason
+from rass_bench.evaluate.prelabelled import prelabel_warning
 from rass_bench.evaluate.recording import make_record
 from rass_bench.evaluate.resolve import Resolved, RunRequest, resolve
 from rass_bench.evaluate.restored import pixels_sha256, restore_once, restore_to_scale
@@ -36,6 +37,7 @@ def run(
     resume: bool,
     arguments_given: dict[str, Any],
     progress: Progress,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> tuple[RunRecord, Path]:
     """Measure a model on a data set and leave a run folder with a record.
 
@@ -45,6 +47,7 @@ def run(
         resume: go on with a run that was interrupted.
         arguments_given: what the user typed, for the record.
         progress: draws progress bars.
+        warn: told in a sentence what the scores must be read with.
 
     Returns:
         The record and the run's folder.
@@ -56,6 +59,8 @@ def run(
     resolved = resolve(request)
     folder = RunFolder(out or default_folder(resolved))
     folder.begin(_plan(resolved), resume=resume)
+    if (warning := prelabel_warning(resolved)) is not None:
+        warn(warning)
 
     done, failed = _predict_all(resolved, folder, progress)
     samples = [sample for sample in resolved.samples if sample.id in done]
