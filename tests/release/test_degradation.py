@@ -107,6 +107,16 @@ def test_its_commands_make_the_released_pixels_again(data, tmp_path, name, split
         assert np.array_equal(np.asarray(Image.open(again)), released)
 
 
+def test_of_rendered_scenes_no_folder_is_asked_for(data, tmp_path):
+    for folder in ("images", "annotations"):
+        (data / folder / "test").rename(data / folder / "val")
+    redefine(data, name="scenes", splits={"val": 4})
+    text = told(degrade(data, "jpeg-1", seed=3), tmp_path / "out")
+    command = "rass-bench degrade --dataset scenes --split val --preset jpeg-1 --seed 3 --out "
+    assert f"```sh\n{command}DEGRADED/val\n" in text
+    assert "stands for the folder" not in text
+
+
 def test_without_a_telling_name_the_definition_says_how_to_get_the_photos(data, tmp_path):
     degraded = degrade(data, "rass")
     redefine(degraded, name="renamed", obtain="Ask the authors.")
