@@ -11,7 +11,9 @@ from rass_bench.annotate.handed_in import Drawn, Work
 from rass_bench.annotate.policy import Policy
 from rass_bench.annotate.qa.findings import Verdict
 from rass_bench.annotate.raw import PullState
+from rass_bench.errors import UserError
 from rass_bench.files import write_json
+from rass_bench.structure import read_versioned
 
 PROVENANCE_FILE = "provenance.json"
 PROVENANCE_SCHEMA = 1
@@ -121,6 +123,27 @@ def write_provenance(
         left_out=left_out,
     )
     write_json(folder / PROVENANCE_FILE, asdict(provenance))
+
+
+def read_masks(path: Path, dataset: str) -> dict[str, MaskProvenance]:
+    """Where each mask of an annotated data set comes from, by sample id.
+
+    Args:
+        path: a ``provenance.json``.
+        dataset: ``name@version`` of the data set that it must be of.
+
+    Raises:
+        UserError: no provenance, of a newer schema, or that of another data set.
+    """
+    do = "Build the data set again."
+    provenance = read_versioned(path, Provenance, PROVENANCE_SCHEMA, "provenance", do)
+    if provenance.dataset != dataset:
+        raise UserError(
+            f"the provenance is that of {provenance.dataset}, not of {dataset}",
+            str(path),
+            "Remove the file, or restore the dataset.yaml that was built with it.",
+        )
+    return {mask.sample: mask for mask in provenance.masks}
 
 
 def contribution(work: Work, drawn: Drawn) -> Contribution:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rass_bench.annotate.provenance import (
-    PROVENANCE_FILE,
-    PROVENANCE_SCHEMA,
-    MaskProvenance,
-    Provenance,
-)
+from rass_bench.annotate.provenance import PROVENANCE_FILE, MaskProvenance, read_masks
 from rass_bench.data.spec import definition_file
 from rass_bench.errors import UserError
 from rass_bench.evaluate.resolve import Resolved
 from rass_bench.models.protocols import ModelSpec
-from rass_bench.structure import read_versioned
 
 
 def prelabel_warning(resolved: Resolved) -> str | None:
@@ -33,7 +27,7 @@ def prelabel_warning(resolved: Resolved) -> str | None:
         return None
     model, dataset = resolved.model.spec, resolved.dataset.spec.key
     try:
-        masks = _read_masks(path, dataset)
+        masks = read_masks(path, dataset)
     except UserError as error:
         return f"whether {model.key} began masks of {dataset} is not known: {error}"
     begun = [
@@ -56,19 +50,6 @@ def _provenance_file(resolved: Resolved) -> Path | None:
     folders = (resolved.dataset.root, definition_file(resolved.request.dataset).parent)
     files = (folder / PROVENANCE_FILE for folder in folders)
     return next((path for path in files if path.is_file()), None)
-
-
-def _read_masks(path: Path, dataset: str) -> dict[str, MaskProvenance]:
-    """Where each mask comes from, by sample id.
-
-    Raises:
-        UserError: no provenance, of a newer schema, or that of another data set.
-    """
-    do = "Build the data set again."
-    provenance = read_versioned(path, Provenance, PROVENANCE_SCHEMA, "provenance", do)
-    if provenance.dataset != dataset:
-        raise UserError(f"the provenance is that of {provenance.dataset}", str(path), do)
-    return {mask.sample: mask for mask in provenance.masks}
 
 
 def _is_by(mask: MaskProvenance, model: ModelSpec) -> bool:

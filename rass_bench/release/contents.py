@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rass_bench.annotate.provenance import PROVENANCE_FILE, MaskProvenance
+from rass_bench.annotate.provenance import PROVENANCE_FILE, MaskProvenance, read_masks
 from rass_bench.data.dataset import manifest_name
 from rass_bench.data.manifest import Manifest, load_manifest
 from rass_bench.data.spec import (
@@ -22,7 +22,7 @@ from rass_bench.files import write_bytes
 from rass_bench.release.licence import Licence, redistribution_licence
 from rass_bench.release.rows import Columns
 from rass_bench.release.shards import Shard, describe_shards
-from rass_bench.release.source import Source, read_masks
+from rass_bench.release.source import Source
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def read_release(folder: Path) -> Release:
             f"no parquet file: {error}", str(folder), "Build the release again."
         ) from None
     provenance = folder / PROVENANCE_FILE
-    masks = read_masks(provenance, spec) if provenance.is_file() else {}
+    masks = read_masks(provenance, spec.key) if provenance.is_file() else {}
     return Release(spec, columns, masks, manifests, shards)
 
 

@@ -7,16 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rass_bench.annotate.provenance import (
-    PROVENANCE_FILE,
-    PROVENANCE_SCHEMA,
-    MaskProvenance,
-    Provenance,
-)
+from rass_bench.annotate.provenance import PROVENANCE_FILE, MaskProvenance, read_masks
 from rass_bench.data.dataset import Dataset, open_dataset
 from rass_bench.data.spec import DatasetSpec, definition_file, load_spec
 from rass_bench.errors import UserError
-from rass_bench.structure import read_versioned
 
 CARD_FILE = "README.md"
 
@@ -65,7 +59,7 @@ def open_source(
     return Source(
         spec=spec,
         splits=opened,
-        masks=read_masks(provenance, spec) if provenance.is_file() else {},
+        masks=read_masks(provenance, spec.key) if provenance.is_file() else {},
         provenance=provenance if provenance.is_file() else None,
         card=card.read_text("utf-8", errors="replace") if card.is_file() else "",
     )
@@ -86,20 +80,3 @@ def _check_split(dataset: Dataset) -> None:
             str(dataset.root),
             "Complete it, or state in dataset.yaml how many there are.",
         )
-
-
-def read_masks(path: Path, spec: DatasetSpec) -> dict[str, MaskProvenance]:
-    """Where each mask of an annotated data set comes from, by sample id.
-
-    Raises:
-        UserError: no provenance, of a newer schema, or that of another data set.
-    """
-    do = "Build the data set again."
-    provenance = read_versioned(path, Provenance, PROVENANCE_SCHEMA, "provenance", do)
-    if provenance.dataset != spec.key:
-        raise UserError(
-            f"the provenance is that of {provenance.dataset}, not of {spec.key}",
-            str(path),
-            "Remove the file, or restore the dataset.yaml that was built with it.",
-        )
-    return {mask.sample: mask for mask in provenance.masks}
