@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 FLAGS = (
     "--no-sandbox",
@@ -15,6 +15,11 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+
+TIMEOUT = 120_000
+"""Milliseconds that a page may take for anything: other programs may keep processors busy."""
+
+expect.set_options(timeout=TIMEOUT)
 
 
 @dataclass
@@ -50,6 +55,7 @@ def watched(browser, path, view="", *, width=1600, theme="light", **options):
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=theme, **options
     )
+    context.set_default_timeout(TIMEOUT)
     one = Opened(context.new_page(), path.as_uri())
     one.tab.on("request", lambda request: one.requests.append(request.url))
     one.tab.on("pageerror", lambda error: one.errors.append(str(error)))

@@ -6,12 +6,9 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import Locator, Page, Response
 
-TIMEOUT = 120_000
-"""Milliseconds that the page may take for anything: other programs may keep processors busy."""
-
-expect.set_options(timeout=TIMEOUT)
+from tests.browser import TIMEOUT
 
 SETTLED = 300
 """Milliseconds after which a page that looks the same has drawn everything."""

@@ -271,6 +271,7 @@ def hover(tab, graph, place=0):
     # As a hand and an eye do: Plotly overlooks a single move while it draws, and plots above this
     # one push it down when they are drawn.
     for nudge in range(100):
+        point.scroll_into_view_if_needed()
         box = point.bounding_box()
         tab.mouse.move(box["x"] + box["width"] / 2 + nudge % 2, box["y"] + box["height"] / 2)
         if text.count() and text.is_visible():
@@ -286,7 +287,6 @@ def test_hovering_says_name_value_interval_and_device(tab):
     lines.sort(key=lambda line: line.id not in front)
     (place, line) = next((i, one) for i, one in enumerate(lines) if one.device)
     shown = plot(tab, "Quality against speed")
-    shown.scroll_into_view_if_needed()
     text = hover(tab, shown, place)
     cell = line.cells[MAIN.id]
     for part in (line.model, line.device, cell.text, cell.ci95_text):
@@ -297,7 +297,6 @@ def test_names_are_text_in_every_plot(opened, files):
     one = opened(files["named"], "#/board/b0")
     tab = drawn(one.tab)
     shown = plot(tab, "Quality against speed")
-    shown.scroll_into_view_if_needed()
     texts = "".join(hover(tab, shown, place) for place in range(2))
     assert SCRIPT.replace(" ", "") in texts.replace(" ", "")
     names = {chip.get_attribute("title") for chip in tab.locator(".chip").all()}
@@ -322,7 +321,6 @@ def test_markup_that_plotly_knows_is_text(opened, tmp_path):
     write_page(path, replace(PLAIN, boards=(board,)))
     tab = drawn(opened(path, "#/board/b0").tab)
     shown = plot(tab, "Quality against size")
-    shown.scroll_into_view_if_needed()
     text = hover(tab, shown)
     assert text.replace(" ", "").count(MARKUP.replace(" ", "")) == 2
     beside = [one.text_content() for one in shown.locator(".textpoint text").all()]
@@ -334,7 +332,6 @@ def test_markup_that_plotly_knows_is_text(opened, tmp_path):
 
 def test_a_point_leads_to_its_model(tab):
     shown = plot(tab, "Quality against size")
-    shown.scroll_into_view_if_needed()
     name = row_of(shown)[0][0]
     hover(tab, shown)
     # Where the pointer rests: Plotly takes the click of the point that it says the name of.
