@@ -83,7 +83,7 @@ def _chunks(
 
     for start in range(0, height, ROWS):
         stop = min(start + ROWS, height)
-        with torch.inference_mode():
+        with torch.no_grad():
             first, last = _source_rows(valid[0], height, start, stop)
             scores = _photo_scores(windows, first, last, valid[1])
             scores = _interpolate_rows(scores, first, valid[0], (height, width), (start, stop))

@@ -88,7 +88,7 @@ class SpandrelRestorer:
     def _forward(self, photo: Pixels) -> Pixels:
         import torch
 
-        with torch.inference_mode():
+        with torch.no_grad():
             batch = torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1)))[None]
             # spandrel's call mirrors the photo where it is below the network's minimum size.
             restored = self._model(batch.to(self._device))

@@ -79,7 +79,7 @@ class TransformersSegmenter:
         """
         import torch
 
-        with torch.inference_mode():
+        with torch.no_grad():
             return [self._predict_one(image) for image in images]
 
     def _predict_one(self, image: Image) -> Prediction:

@@ -33,7 +33,7 @@ def _reference(path, photo):
     """Spandrel called directly, the whole photo at once; float (H, W, 3) in 0..255."""
     model = ModelLoader("cpu").load_from_file(path).eval()
     batch = torch.from_numpy(photo.transpose(2, 0, 1).copy())[None].float() / 255
-    with torch.inference_mode():
+    with torch.no_grad():
         return model(batch)[0].clamp(0, 1).permute(1, 2, 0).numpy() * 255
 
 

@@ -237,7 +237,7 @@ def test_segformer_scores_go_straight_to_the_photo(folders, photo):
     model = load_segmenter(f"transformers:{folder}")
     fitted = fit(photo, model.spec.size_rule)
     assert fitted.size == (64, 96)
-    with torch.inference_mode():
+    with torch.no_grad():
         scores = network(_normalised(fitted.pixels)[None]).logits[0]
     assert model.predict([fitted.pixels])[0].shape == (150, 16, 24)
     _assert_labels(segment(model, [photo])[0], _bilinear(scores, photo.shape[:2]))
@@ -247,7 +247,7 @@ def test_upernet_scores_come_before_its_own_interpolation(folders, photo):
     folder, network = folders("upernet")
     model = load_segmenter(f"transformers:{folder}")
     pixels = np.array(fit(photo, model.spec.size_rule).pixels)
-    with torch.inference_mode():
+    with torch.no_grad():
         scores = network(_normalised(pixels)[None]).logits[0]
     assert scores.shape == (150, 64, 96)
     assert model.predict([pixels])[0].shape == (150, 16, 24)
@@ -260,14 +260,14 @@ def test_dpt_takes_photos_that_are_not_square(folders, photo):
     model = load_segmenter(f"transformers:{folder}")
     fitted = fit(photo, model.spec.size_rule)
     assert fitted.size == (64, 96)
-    with torch.inference_mode():
+    with torch.no_grad():
         states = network.dpt(_normalised(fitted.pixels)[None], output_hidden_states=True)
         features = network.neck(list(states.hidden_states[1:]), patch_height=4, patch_width=6)
         scores = network.head(features)[0]
     _assert_labels(segment(model, [photo])[0], _bilinear(scores, photo.shape[:2]))
 
     square = np.array(Image.fromarray(photo).resize((64, 64)))
-    with torch.inference_mode():
+    with torch.no_grad():
         scores = network(_normalised(square)[None]).logits[0]
     _assert_labels(segment(model, [square])[0], _bilinear(scores, (64, 64)))
 
@@ -284,7 +284,7 @@ def test_queries_in_the_official_order(folders, photo, model_type):
         tokenizer = transformers.CLIPTokenizer.from_pretrained(folder)
         tokens = tokenizer("the task is semantic", padding="max_length", max_length=77)
         inputs["task_inputs"] = torch.tensor([tokens["input_ids"]])
-    with torch.inference_mode():
+    with torch.no_grad():
         output = network(_normalised(fitted.pixels)[None], **inputs)
     scores = _query_scores(output, fitted.size)[:, : fitted.valid[0], : fitted.valid[1]]
     _assert_labels(segment(model, [photo])[0], _bilinear(scores, photo.shape[:2]))
@@ -298,7 +298,7 @@ def test_windows_are_averaged_at_the_input_size(folders, photo, model_type):
     assert fitted.size == (64, 96)
     total, count = torch.zeros(150, 64, 96), torch.zeros(64, 96)
     for left in (0, 32):
-        with torch.inference_mode():
+        with torch.no_grad():
             output = network(_normalised(fitted.pixels)[None, :, :, left : left + 64])
         if model_type == "eomt":
             scores = _query_scores(output, (64, 64))
@@ -335,7 +335,7 @@ def test_half_precision_files_compute_in_float32(folders, photo, tmp_path):
     )
     model = load_segmenter(f"transformers:{tmp_path / 'net'}")
     pixels = np.array(fit(photo, model.spec.size_rule).pixels)
-    with torch.inference_mode():
+    with torch.no_grad():
         expected = halved.float()(_normalised(pixels)[None]).logits[0].numpy()
     np.testing.assert_allclose(model.predict([pixels])[0], expected, atol=1e-4)
 

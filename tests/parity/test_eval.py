@@ -72,7 +72,7 @@ def case(request, networks) -> Case:
     photo = official["image_u8"].permute(1, 2, 0).numpy()
     fitted = fit(photo, PADDING)
     out_size = tuple(meta["out_hw"]) if meta["out_hw"] else photo.shape[:2]
-    with torch.inference_mode():
+    with torch.no_grad():
         return _run(network, official, meta, fitted, out_size)
 
 
@@ -155,7 +155,7 @@ def test_levels(case):
 
 
 def test_pixel_decoder(case):
-    with torch.inference_mode():
+    with torch.no_grad():
         decoded = case.network.pixel_decoder(case.levels, output_hidden_states=False)
     hold("pixel decoder", decoded.mask_features, case.official["mask_features"], absolute=1e-3)
     for index, ours in enumerate(decoded.multi_scale_features):
@@ -183,7 +183,7 @@ def test_windows_together_are_windows_one_by_one(case):
     photo = case.official["image_u8"].permute(1, 2, 0).numpy()
     pixels = torch.from_numpy(fit(photo, PADDING).pixels.copy()).permute(2, 0, 1)[None] / 255
     for batch in (1, 3):
-        with torch.inference_mode():
+        with torch.no_grad():
             scores = case.network.segment(pixels * 2 - 1, case.prompts[:1], noise, batch)
         hold("predictor masks", scores.masks, case.official["pred_masks"], absolute=1e-3)
         hold("predictor logits", scores.classes, case.official["pred_logits"], absolute=1e-3)

@@ -57,7 +57,7 @@ class Tiny:
 
     def answer(self, lora):
         """Image embeddings and logits."""
-        with torch.inference_mode():
+        with torch.no_grad():
             return self.network(lora)(prepare(self.photos, self.config.image_side))
 
     def decisions(self, logits):

@@ -73,10 +73,10 @@ def _upernet(classes):
     )
 
 
-def _beit(classes):
+def _beit(classes, side=64):
     return transformers.BeitForSemanticSegmentation(
         transformers.BeitConfig(
-            image_size=64,
+            image_size=side,
             patch_size=16,
             hidden_size=32,
             num_hidden_layers=4,
@@ -346,6 +346,16 @@ def test_each_family_is_fine_tuned_and_loads_again(tiny, tmp_path, family):
     assert not run.redrawn
     stored = json.loads((out / "preprocessor_config.json").read_text())
     assert stored == json.loads((tmp_path / "start/preprocessor_config.json").read_text())
+
+
+def test_networks_can_be_trained_where_one_has_predicted(tiny, tmp_path):
+    """BEiT's relative positions are kept by size for all networks of a process."""
+    side = 32  # which no other test takes
+    reference = save_start(tmp_path / "start", "beit", 150, side)
+    _beit(150, side).save_pretrained(tmp_path / "start")
+    load_segmenter(reference).predict([np.zeros((side, side, 3), np.uint8)])
+    train_segmenter(tiny, tmp_path / "out", told(1), start=reference, crop=side)
+    assert len(read_metrics(tmp_path / "out/metrics.csv")) == 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)

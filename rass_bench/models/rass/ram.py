@@ -188,7 +188,7 @@ class RamTagger:
             UserError: logits that are NaN or infinite.
         """
         device = self._network.labels.device
-        with torch.inference_mode():
+        with torch.no_grad():
             _, logits = self._network(prepare(photos.to(device), self._network.config.image_side))
             if not bool(torch.isfinite(logits).all()):
                 raise UserError(

@@ -88,7 +88,7 @@ class ScrRestorer:
         return [self._restore(image) for image in images]
 
     def _restore(self, image: Image) -> Image:
-        with torch.inference_mode():
+        with torch.no_grad():
             photo = to_tensor(image, self._device)
             # One prompt for all tiles, from the whole photo.
             context = self._prompts.encode([prompt_of(self._tagger.tag(photo)[0])])

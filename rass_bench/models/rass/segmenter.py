@@ -109,7 +109,7 @@ class RassSegmenter:
         return [self._segment(image, told) for image, told in zip(images, classes, strict=True)]
 
     def _segment(self, image: Image, told: tuple[str, ...] | None) -> Prediction:
-        with torch.inference_mode(), autocast(self._execution, self._device):
+        with torch.no_grad(), autocast(self._execution, self._device):
             photo = to_tensor(image, self._device)
             # The tagger sees the padded photo whole, once; the official code asks it again, with
             # the same photo, for each window.

@@ -26,7 +26,7 @@ from tests.models.rass.speed import filled
 def main(side: int) -> None:
     config = RassConfig.sd21()
     device = prepare(Runtime(threads=2))
-    with torch.inference_mode():
+    with torch.no_grad():
         network = filled(lambda: ScrNetwork(config))
     restorer = ScrRestorer(
         config,

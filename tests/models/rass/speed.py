@@ -43,7 +43,7 @@ def main(how: str, threads: int, repeats: int) -> None:
         network.unet = filled(lambda: _adapted_unet(config))
     ram = Ram(config.ram).eval().requires_grad_(False)
     tagger = RamTagger(ram, TagList(("tag",) * config.ram.tags, (1.0,) * config.ram.tags))
-    with torch.inference_mode():
+    with torch.no_grad():
         runs = [_run(network, tagger, official=how == "official") for _ in range(repeats + 1)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     # The first run warms up.

@@ -70,7 +70,7 @@ def test_the_network_encodes_denoises_and_decodes(toy, scheduler):
     pixels = torch.rand((1, 3, 64, 72), generator=generator) * 2 - 1
     context = torch.randn((1, 77, CONFIG.text.width), generator=generator)
     noise = torch.randn((1, 4, 8, 9), generator=generator)
-    with torch.inference_mode():
+    with torch.no_grad():
         posterior = network.vae.encode(pixels).latent_dist
         latent = (posterior.mean + posterior.std * noise) * 0.18215
         answer = network.unet(latent, torch.tensor([1]), encoder_hidden_states=context).sample
