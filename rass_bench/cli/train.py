@@ -10,6 +10,7 @@ import typer
 
 from rass_bench.cli.options import DataRootOption, DatasetOption, SeedOption
 from rass_bench.cli.progress import progress_bar
+from rass_bench.errors import require_package
 
 EXAMPLES = """[bold]Examples[/bold]
 
@@ -52,6 +53,8 @@ class PrecisionName(StrEnum):
     BF16 = "bf16"
     FP16 = "fp16"
 
+
+_PACKAGES = ("torch", "accelerate", "tensorboard", "diffusers", "peft", "transformers")
 
 _SCALE, _LOOK, _SCR = "How much, and on what machine", "What to look at", "scr alone"
 
@@ -197,6 +200,10 @@ def train_command(
     ] = None,
 ) -> None:
     """Train the reference models, their prior, or a baseline."""
+    for package in _PACKAGES:
+        require_package(package, "models")
+
+    from accelerate import PartialState
     from rich.console import Console
 
     from rass_bench.data.dataset import open_dataset
@@ -230,4 +237,5 @@ def train_command(
         tagger=tagger,
     )
     written = carry_out(request, progress_bar)
-    Console().print(f"Written: {written}", markup=False, soft_wrap=True)
+    if PartialState().is_main_process:
+        Console().print(f"Written: {written}", markup=False, soft_wrap=True)

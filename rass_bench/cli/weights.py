@@ -40,11 +40,10 @@ def convert_command(
     """
     from rich.console import Console
 
-    from rass_bench.errors import UserError, require_package, suggest
-    from rass_bench.models.rass.entries import PACKAGES
+    from rass_bench.errors import UserError, suggest
+    from rass_bench.models.rass.entries import require_packages
 
-    for package in PACKAGES:
-        require_package(package, "models")
+    require_packages()
     from rass_bench.models.rass.loading import Part, convert
 
     if only is not None and only not in list(Part):

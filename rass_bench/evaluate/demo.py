@@ -20,6 +20,7 @@ from rass_bench.evaluate.run import Progress, run
 from rass_bench.evaluate.score import read_prediction
 from rass_bench.images import read_image, write_image
 from rass_bench.labels import load_label_space
+from rass_bench.models.rass.entries import require_packages
 from rass_bench.pictures import draw_grid, segmentation_row
 from rass_bench.record import RunRecord, load_record
 
@@ -69,7 +70,11 @@ def run_demo(out: Path, progress: Progress) -> list[DemoRow]:
     Returns:
         The baseline on clean photos, which is the upper bound; on degraded ones; on degraded ones
         that SCR-mini restored; the baseline fine-tuned on degraded photos; RASS-mini.
+
+    Raises:
+        UserError: what runs networks is not installed, or the folder cannot be used.
     """
+    require_packages()
     _degrade(out / DEGRADED, progress)
     runs = _runs(str(out / DEGRADED))
     # The last ones take the longest; begun first, they leave no process waiting for another.

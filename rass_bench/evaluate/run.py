@@ -22,6 +22,8 @@ from rass_bench.evaluate.restored import pixels_sha256, restore_once, restore_to
 from rass_bench.evaluate.score import save_per_image, score_predictions
 from rass_bench.files import sha256_bytes, sha256_file
 from rass_bench.images import image_png, label_png, read_image
+from rass_bench.metrics.catalog import get_metric
+from rass_bench.metrics.registry import ImageMetric
 from rass_bench.models.protocols import Restorer
 from rass_bench.models.sizing import segment
 from rass_bench.record import NotScored, RunRecord
@@ -57,6 +59,7 @@ def run(
     """
     started, clock = datetime.now(UTC), time.monotonic()
     resolved = resolve(request)
+    _check_metrics(resolved)
     folder = RunFolder(out or default_folder(resolved))
     folder.begin(_plan(resolved), resume=resume)
     if (warning := prelabel_warning(resolved)) is not None:
@@ -108,6 +111,13 @@ def default_folder(resolved: Resolved) -> Path:
     dataset = resolved.dataset
     model = _safe(resolved.model.spec.key)
     return Path("runs") / _safe(dataset.spec.key) / dataset.split.name / model / protocol
+
+
+def _check_metrics(resolved: Resolved) -> None:
+    """Before hours of restoring: a metric whose package or weights are absent scores nothing."""
+    for metric in map(get_metric, resolved.metrics):
+        if isinstance(metric, ImageMetric):
+            metric.check_installed()
 
 
 def _predict_all(

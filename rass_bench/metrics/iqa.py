@@ -229,6 +229,12 @@ def _import_clip() -> None:
         del sys.modules["pkg_resources"]
 
 
+def _find_installed(metric: str, files: tuple[WeightsFile, ...]) -> list[Path]:
+    """The weights of a metric, where pyiqa is installed and they are all there."""
+    require_package("pyiqa", "iqa")
+    return find_weights(files, metric)
+
+
 def _load(
     metric: str,
     files: tuple[WeightsFile, ...],
@@ -236,8 +242,7 @@ def _load(
     needs_reference: bool,
     minimum_side: int,
 ) -> LoadedImageMetric:
-    require_package("pyiqa", "iqa")
-    paths = find_weights(files, metric)
+    paths = _find_installed(metric, files)
     network = build(*paths)
 
     def measure(restored: NDArray[np.uint8], reference: NDArray[np.uint8] | None) -> float:
@@ -286,10 +291,14 @@ def _register(
         extra="iqa",
     )
     needs_reference = family is Family.FULL_REFERENCE
-    METRICS.add(
-        metric,
-        ImageMetric(info, lambda: _load(metric, files, build, needs_reference, minimum_side)),
-    )
+
+    def check_installed() -> None:
+        _find_installed(metric, files)
+
+    def load() -> LoadedImageMetric:
+        return _load(metric, files, build, needs_reference, minimum_side)
+
+    METRICS.add(metric, ImageMetric(info, load, check_installed))
 
 
 _register(

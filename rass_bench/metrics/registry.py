@@ -103,10 +103,18 @@ class SegmentationMetric:
 
 @dataclass(frozen=True)
 class ImageMetric:
-    """A metric of the families FULL_REFERENCE or NO_REFERENCE; ``load`` may read weights."""
+    """A metric of the families FULL_REFERENCE or NO_REFERENCE.
+
+    Attributes:
+        info: what a table must know.
+        load: makes it ready to be called; may read weights.
+        check_installed: raises ``UserError`` where packages or weights that ``load`` needs are
+            absent. It is asked before a run restores anything, so it must be quick.
+    """
 
     info: MetricInfo
     load: Callable[[], LoadedImageMetric]
+    check_installed: Callable[[], None] = lambda: None
 
 
 METRICS: Registry[SegmentationMetric | ImageMetric] = Registry("metric", "rass_bench.metrics")

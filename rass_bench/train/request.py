@@ -14,7 +14,7 @@ import torch
 
 from rass_bench.data.dataset import Dataset, open_dataset
 from rass_bench.degrade.preset import PRESETS, Preset
-from rass_bench.errors import UserError, require_package
+from rass_bench.errors import UserError
 from rass_bench.models.rass.config import FIXED, LABELS, RAM, RassConfig, is_tagger
 from rass_bench.models.rass.loading import OFFICIAL
 from rass_bench.train.distillation import Distillation
@@ -144,11 +144,8 @@ def carry_out(request: TrainRequest, progress_bar: ProgressBar) -> Path:
         The weights file, or the folder that holds them.
 
     Raises:
-        UserError: choices that do not fit the stage or each other, missing packages, and what the
-            stages raise.
+        UserError: choices that do not fit the stage or each other, and what the stages raise.
     """
-    for package in ("torch", "accelerate", "tensorboard", "diffusers", "peft", "transformers"):
-        require_package(package, "models")
     _check(request)
     with joined_processes(cpu=request.device == "cpu") as processes:
         return _train(request, progress_bar if processes.is_main_process else _no_bar)

@@ -315,6 +315,14 @@ def test_arguments_that_do_not_fit_are_named(measure, changes, words):
         measure(**changes)
 
 
+def test_a_metric_without_its_weights_ends_a_run_before_it_restores(measure, tmp_path, monkeypatch):
+    for variable in ("RASS_BENCH_WEIGHTS", "TORCH_HOME", "HF_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "empty"))
+    with pytest.raises(UserError, match="weights not found"):
+        measure(model="identity", protocol="restore", metrics=("musiq/koniq",))
+    assert not (tmp_path / "run").exists()
+
+
 def test_restore_scores_against_the_reference(measure, data):
     (data / "clean/test").mkdir(parents=True)
     for index in range(4):

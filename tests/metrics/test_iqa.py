@@ -225,10 +225,11 @@ def test_maniqa_is_built_without_its_backbones_download_and_insists_on_a_whole_f
         get_metric(metric).load()
 
 
+@pytest.mark.parametrize("asked", ["load", "check_installed"])
 @pytest.mark.parametrize("metric", sorted(FILES))
-def test_missing_weights_are_named_with_the_command_that_fetches_them(metric, tmp_path):
+def test_missing_weights_are_named_with_the_command_that_fetches_them(metric, asked, tmp_path):
     with pytest.raises(UserError) as caught:
-        get_metric(metric).load()
+        getattr(get_metric(metric), asked)()
     message = str(caught.value)
     assert metric in message
     assert "RASS_BENCH_WEIGHTS" in message

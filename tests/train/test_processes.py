@@ -1,7 +1,10 @@
 """Processes of one training join and part."""
 
+import json
+
 import pytest
 
+from tests.builders import labelled_set
 from tests.train.tiny import launched, photos_in
 
 
@@ -21,3 +24,25 @@ def test_the_threads_that_joined_it_to_others_end_before_a_process(trained, proc
     alive = (trained / f"threads-{process}.txt").read_text()
     assert "python" in alive
     assert "gloo" not in alive
+
+
+def test_several_processes_write_and_tell_as_one(tmp_path):
+    photos, out = labelled_set(tmp_path / "photos", count=2, size=(64, 64)), tmp_path / "out"
+    told = [
+        "train",
+        "vae",
+        "--dataset",
+        photos,
+        "--split",
+        "test",
+        "--crop",
+        64,
+        "--batch",
+        1,
+        "--steps",
+        2,
+    ]
+    done = launched(*told, "--out", out, module="rass_bench.cli.main")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Written:") == 1
+    assert json.loads((out / "training.json").read_text())["batch"] == 2

@@ -145,10 +145,10 @@ def train_tiny(photos, out: Path, *, stage=None, seed=0, resume=False, advance=N
     return stage
 
 
-def launched(*arguments):
+def launched(*arguments, module="tests.train.tiny"):
     """Started as accelerate's launcher starts GPUs; for CPUs it knows MPI alone."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node", "2", "-m", "tests.train.tiny"]
+    command += ["--nproc_per_node", "2", "-m", module]
     return subprocess.run(
         [*map(str, (*command, *arguments))],
         cwd=REPOSITORY,

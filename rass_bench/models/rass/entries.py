@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from rass_bench.models.rass.taggers import Tagger
     from rass_bench.models.rass.weights import RassWeights
 
-PACKAGES = ("torch", "diffusers", "transformers", "timm", "safetensors")
-"""What every command that reads weights of RASS or SCR imports."""
+_PACKAGES = ("torch", "diffusers", "transformers", "timm", "safetensors")
 
 RASS_TITLE = "RASS: restoration-adapted diffusion features, Mask2Former head (IJCV 2026)"
 SCR_TITLE = "SCR: Stable Diffusion adapted to restore in one step (IJCV 2026)"
@@ -53,12 +52,23 @@ WEIGHTS = (
 """What ``--weights`` may be."""
 
 
+def require_packages() -> None:
+    """Check that what RASS and SCR are built on is installed, without importing it.
+
+    Raises:
+        UserError: the first package that is not.
+    """
+    for package in _PACKAGES:
+        require_package(package, "models")
+
+
 def load_rass(runtime: Runtime) -> RassSegmenter:
     """RASS with the weights and choices that a user names, without weights the shipped mini.
 
     Raises:
         UserError: missing or unreadable files, unknown options.
     """
+    require_packages()
     from rass_bench.models.rass.loading import build_configured, merged_rass
     from rass_bench.models.rass.network import RassNetwork
     from rass_bench.models.rass.official import load_strictly
@@ -100,6 +110,7 @@ def load_scr(runtime: Runtime) -> ScrRestorer:
     Raises:
         UserError: missing or unreadable files, unknown options.
     """
+    require_packages()
     from rass_bench.models.rass.loading import build_configured
     from rass_bench.models.rass.official import load_strictly
     from rass_bench.models.rass.restorer import SIZE_RULE, ScrRestorer
@@ -143,8 +154,6 @@ class _Loaded:
 def _load(
     name: str, kind: type[SegmenterOptions] | type[RestorerOptions], runtime: Runtime
 ) -> _Loaded:
-    for package in PACKAGES:
-        require_package(package, "models")
     from rass_bench.models.devices import prepare
     from rass_bench.models.rass.loading import Part, open_weights
 
@@ -249,8 +258,7 @@ def build_tagger(
 
 def _sizes() -> tuple[str, ...]:
     try:
-        for package in PACKAGES:
-            require_package(package, "models")
+        require_packages()
     except UserError as error:
         return (f"sizes are not known here: {error}",)
     from rass_bench.models.rass.sizes import count_parameters_as_published
