@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rass_bench.annotate.provenance import PROVENANCE_FILE, MaskProvenance, read_masks
 from rass_bench.data.spec import definition_file
-from rass_bench.errors import UserError
+from rass_bench.errors import UserError, from_os_error
 from rass_bench.evaluate.resolve import Resolved
 from rass_bench.models.protocols import ModelSpec
 
@@ -19,15 +20,15 @@ def prelabel_warning(resolved: Resolved) -> str | None:
     ``annotate build`` writes, beside the files or the definition.
 
     Returns:
-        None where no mask is known to have been begun by the model, or there is no such file. A
-        file that cannot be read, or is another data set's, is told of.
+        None where no mask is known to have been begun by the model, or nothing has the file's
+        name. What cannot be read, or is another data set's, is told of.
     """
     path = _provenance_file(resolved)
     if path is None or resolved.protocol.model_is != "segmenter":
         return None
     model, dataset = resolved.model.spec, resolved.dataset.spec.key
     try:
-        masks = read_masks(path, dataset)
+        masks = _read(path, dataset)
     except UserError as error:
         return f"whether {model.key} began masks of {dataset} is not known: {error}"
     begun = [
@@ -49,7 +50,22 @@ def prelabel_warning(resolved: Resolved) -> str | None:
 def _provenance_file(resolved: Resolved) -> Path | None:
     folders = (resolved.dataset.root, definition_file(resolved.request.dataset).parent)
     files = (folder / PROVENANCE_FILE for folder in folders)
-    return next((path for path in files if path.is_file()), None)
+    # A link to nowhere counts: something was meant to be said of the masks.
+    return next((path for path in files if os.path.lexists(path)), None)
+
+
+def _read(path: Path, dataset: str) -> dict[str, MaskProvenance]:
+    """Where each mask comes from.
+
+    Raises:
+        UserError: no file that can be read, or what ``read_masks`` refuses.
+    """
+    try:
+        if not path.is_file():  # a pipe would be waited for without end
+            raise UserError("no file", str(path), "Remove it, or build the data set again.")
+        return read_masks(path, dataset)
+    except OSError as error:
+        raise from_os_error(error, str(path)) from error
 
 
 def _is_by(mask: MaskProvenance, model: ModelSpec) -> bool:

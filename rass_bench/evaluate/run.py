@@ -61,9 +61,9 @@ def run(
     resolved = resolve(request)
     _check_metrics(resolved)
     folder = RunFolder(out or default_folder(resolved))
-    folder.begin(_plan(resolved), resume=resume)
     if (warning := prelabel_warning(resolved)) is not None:
         warn(warning)
+    folder.begin(_plan(resolved), resume=resume)
 
     done, failed = _predict_all(resolved, folder, progress)
     samples = [sample for sample in resolved.samples if sample.id in done]

@@ -1,6 +1,7 @@
 """A model that began the masks it is measured on is told of, in one line, with how many."""
 
 import json
+import os
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -143,6 +144,29 @@ def test_a_provenance_that_says_nothing_of_the_masks_is_told(
     (heard,) = warnings_of(dataset)
     assert "is not known" in heard
     assert reason in heard
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda path: path.mkdir(),
+        lambda path: path.symlink_to("nowhere.json"),
+        os.mkfifo,
+        # A regular file whose reading the system refuses, also to root.
+        lambda path: path.symlink_to("/proc/self/mem"),
+    ],
+    ids=["folder", "dangling link", "pipe", "unreadable file"],
+)
+def test_a_provenance_that_cannot_be_read_is_told_and_ends_nothing(
+    annotated, key, warnings_of, tmp_path, put
+):
+    path = annotated(key, key, key, key) / "provenance.json"
+    path.unlink()
+    put(path)
+    (heard,) = warnings_of(path.parent)
+    assert f"whether {key} began masks of reallq@1.0 is not known" in heard
+    assert str(path) in heard
+    assert load_record(tmp_path / "run").scored == 4
 
 
 def test_the_command_line_prints_one_line_on_stderr(annotated, key, tmp_path, model):
