@@ -50,7 +50,8 @@ class PullReport:
         strangers: numbers of tasks that this project did not push.
         config_differences: how the server's labelling configuration differs from the project's;
             empty when it does not. What was annotated under another one is kept and refused.
-        unreadable: why the server could not hand out a sample's annotations, by sample.
+        unreadable: why the server could not hand out a sample's annotations, by sample, or by
+            ``task N`` those of a stranger. Every pull asks for them until they come.
     """
 
     state: PullState
@@ -106,6 +107,7 @@ def _pull(client: Client, folder: Path, advance: Callable[[int], None]) -> PullR
     strangers = {task_id: task for task_id, task in listed.items() if task_id not in own}
     work.keep_strangers(strangers)
     there = {own[task_id].sample for task_id in listed if task_id in own}
+    unread_before = {*before.unreadable} - there - {*gone}
     state = replace(
         work.state,
         server_version=str(client.get("/api/version")["release"]),
@@ -113,10 +115,11 @@ def _pull(client: Client, folder: Path, advance: Callable[[int], None]) -> PullR
         drafts=_drafts(client, number, own),
         gone=tuple(sorted({*before.gone, *gone} - there)),
         strangers=tuple(sorted({*before.strangers, *strangers})),
-        unreadable=tuple(sorted({*before.unreadable} - there | (work.unreadable.keys() & there))),
+        unreadable=tuple(sorted(unread_before | (work.unreadable.keys() & there))),
     )
-    if not accept.config_differences:
-        # Otherwise the same tasks are looked at again once the configuration is restored.
+    if not (accept.config_differences or work.unreadable):
+        # Otherwise the next pull looks at the same tasks again: the configuration may be restored,
+        # and what the server failed to hand out asked for once more.
         newest = max((_stamp(task) for task in listed.values()), default=before.updated_at)
         state = replace(state, updated_at=newest)
     save_state(folder, state)

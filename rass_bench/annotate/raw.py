@@ -63,8 +63,8 @@ class PullState:
         schema_version: of this file.
         server_version: of Label Studio.
         config_sha256: fingerprint of the labelling configuration that annotations must fit.
-        updated_at: the newest change of a task that was pulled, as the server writes it; None
-            before any.
+        updated_at: the newest change of a task up to which all was pulled, as the server writes
+            it; None before any. The next pull asks for what changed since.
         annotations: the annotations that stand on the server, by sample and number.
         drafts: samples with work that somebody began and did not submit.
         tasks: when each sample's task was last changed, as far as it was pulled.

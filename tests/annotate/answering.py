@@ -4,7 +4,7 @@ import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from rass_bench.annotate.client import Client
 
@@ -16,15 +16,16 @@ ABSENT = (404, {"status_code": 404, "detail": "No Project matches the given quer
 def answering(answers):
     """A client of a server that gives a status and a value by method and path.
 
-    Anything else is absent.
+    A value may be a function of the query (lists of texts by name). Anything else is absent.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            asked = f"{self.command} {urlsplit(self.path).path}"
-            status, value = answers.get(asked, ABSENT)
-            content = json.dumps(value).encode()
+            address = urlsplit(self.path)
+            status, value = answers.get(f"{self.command} {address.path}", ABSENT)
+            shown = value(parse_qs(address.query)) if callable(value) else value
+            content = json.dumps(shown).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

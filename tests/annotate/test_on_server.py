@@ -1,11 +1,14 @@
 """What a user meets when the server lacks the project, refuses it, or says too much at once."""
 
+import json
+
 import numpy as np
 import pytest
 
 from rass_bench.annotate import client as client_module
 from rass_bench.annotate.adjudicate import adjudicate
 from rass_bench.annotate.assess import assess
+from rass_bench.annotate.photos import photo_url
 from rass_bench.annotate.project import load_config, load_project
 from rass_bench.annotate.pull import pull
 from rass_bench.annotate.push import push
@@ -24,6 +27,10 @@ REFUSED = {
     "validation_errors": {"label_config": ["Label config contains non-unique names"]},
 }
 """As Label Studio 1.23 words it."""
+
+TASKS = "GET /api/tasks"
+FAILED = (500, {"detail": "database is locked"})
+WHOLE = drawn(np.full((HEIGHT, WIDTH), 3, dtype=np.uint8))
 
 
 @pytest.fixture
@@ -44,6 +51,36 @@ def folder(tmp_path, samples):
 
 def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def project_answers(folder, numbers):
+    """Answers of a server that has these tasks, each changed on a later day than the one before."""
+    own = {task.task_id: task for task in load_project(folder).tasks}
+    tasks = [
+        {
+            "id": number,
+            "data": {"image": photo_url(own[number].photo), "sample": own[number].sample}
+            if number in own
+            else {},
+            "updated_at": f"2026-02-{day:02d}T00:00:00Z",
+            "total_annotations": 1,
+            "cancelled_annotations": 0,
+        }
+        for day, number in enumerate(numbers, start=1)
+    ]
+
+    def listed(query):
+        """The tasks that changed after the time which a pull names, if it names one."""
+        items = json.loads(query["query"][0])["filters"]["items"] if "query" in query else []
+        times = [item["value"] for item in items if item["filter"] == "filter:tasks:updated_at"]
+        found = [one for one in tasks if all(one["updated_at"] > time for time in times)]
+        return {"total": len(found), "tasks": found}
+
+    return {
+        "GET /api/projects/1": (200, {"label_config": load_config(folder)}),
+        TASKS: (200, listed),
+        "GET /api/version": (200, {"release": "1.23.2"}),
+    }
 
 
 @pytest.mark.parametrize(
@@ -135,24 +172,11 @@ def test_one_answer_that_is_too_long_hides_no_other_photo(folder, samples, monke
     """The list of a task's annotations is one answer; the limit is lowered instead of reached."""
     monkeypatch.setattr(client_module, "MAX_ANSWER", 40_000)
     known = content(folder / "annotations")
-    tasks = [
-        {
-            "id": task.task_id,
-            "data": {"image": f"/data/local-files/?d={task.photo}", "sample": task.sample},
-            "updated_at": "2026-02-01T00:00:00Z",
-            "total_annotations": 1,
-            "cancelled_annotations": 0,
-        }
-        for task in load_project(folder).tasks
-    ]
-    whole = drawn(np.full((HEIGHT, WIDTH), 3, dtype=np.uint8))
-    answers = {
-        "GET /api/projects/1": (200, {"label_config": load_config(folder)}),
-        "GET /api/tasks": (200, {"total": 3, "tasks": tasks}),
+    answers = project_answers(folder, [1, 2, 3])
+    answers |= {
         "GET /api/tasks/1/annotations/": (200, [annotation(1, 1, [" " * 50_000])]),
-        "GET /api/tasks/2/annotations/": (200, [annotation(5, 1, whole)]),
-        "GET /api/tasks/3/annotations/": (200, [annotation(6, 1, whole)]),
-        "GET /api/version": (200, {"release": "1.23.2"}),
+        "GET /api/tasks/2/annotations/": (200, [annotation(5, 1, WHOLE)]),
+        "GET /api/tasks/3/annotations/": (200, [annotation(6, 1, WHOLE)]),
     }
     with answering(answers) as client:
         report = pull(client, folder)
@@ -162,3 +186,40 @@ def test_one_answer_that_is_too_long_hides_no_other_photo(folder, samples, monke
     assert "can be deleted" in report.unreadable[samples[0].id]
     assert (report.deleted, report.changed) == ((), ())
     assert content(folder / "annotations").items() >= known.items()
+
+
+@pytest.mark.parametrize("number", [1, 9], ids=["own", "stranger"])
+def test_a_task_that_was_not_handed_out_once_is_asked_for_until_it_comes(folder, samples, number):
+    """It changed days before the others, which came: a time is not enough to go by."""
+    answers = project_answers(folder, sorted({1, 2, 3, number}, key=lambda one: one != number))
+    for one in (1, 2, 3, 9):
+        answers[f"GET /api/tasks/{one}/annotations/"] = (200, [annotation(10 + one, 1, WHOLE)])
+    asked = f"GET /api/tasks/{number}/annotations/"
+    name = samples[0].id if number == 1 else "task 9"
+    with answering(answers | {asked: FAILED}) as client:
+        for _ in range(2):
+            report = pull(client, folder)
+            assert report.unreadable.keys() == {name}
+            assert "500: database is locked" in report.unreadable[name]
+            assert {samples[1].id, samples[2].id} <= {one.sample for one in report.state.usable}
+    with answering(answers) as client:
+        report = pull(client, folder)
+    assert report.unreadable == {}
+    assert report.state.unreadable == ()
+    assert report.state.updated_at == max(
+        one["updated_at"] for one in answers[TASKS][1]({})["tasks"]
+    )
+    kept = folder / ("unassigned" if number == 9 else f"annotations/{samples[0].id}")
+    assert f"{10 + number}.json" in {path.name for path in kept.rglob("*.json")}
+
+
+def test_a_task_that_was_deleted_is_no_longer_waited_for(folder, samples):
+    answers = project_answers(folder, [1, 2, 3])
+    for one in (2, 3):
+        answers[f"GET /api/tasks/{one}/annotations/"] = (200, [annotation(10 + one, 1, WHOLE)])
+    with answering(answers | {"GET /api/tasks/1/annotations/": FAILED}) as client:
+        assert pull(client, folder).state.unreadable == (samples[0].id,)
+    with answering(answers | project_answers(folder, [2, 3])) as client:
+        report = pull(client, folder)
+    assert report.deleted_tasks == (samples[0].id,)
+    assert report.state.unreadable == ()
