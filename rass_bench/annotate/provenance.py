@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import Any
 
 import rass_bench
@@ -133,17 +134,25 @@ def read_masks(path: Path, dataset: str) -> dict[str, MaskProvenance]:
         dataset: ``name@version`` of the data set that it must be of.
 
     Raises:
-        UserError: no provenance, of a newer schema, or that of another data set.
+        UserError: no provenance, of a newer schema, that of another data set, or one that lists a
+            sample twice.
     """
     do = "Build the data set again."
     provenance = read_versioned(path, Provenance, PROVENANCE_SCHEMA, "provenance", do)
     if provenance.dataset != dataset:
         raise UserError(
-            f"the provenance is that of {provenance.dataset}, not of {dataset}",
+            f"the provenance is that of {short_repr(provenance.dataset)}, not of {dataset}",
             str(path),
             "Remove the file, or restore the dataset.yaml that was built with it.",
         )
-    return {mask.sample: mask for mask in provenance.masks}
+    masks: dict[str, MaskProvenance] = {}
+    for mask in provenance.masks:
+        if mask.sample in masks:
+            raise UserError(
+                f"the provenance lists the sample {short_repr(mask.sample)} twice", str(path), do
+            )
+        masks[mask.sample] = mask
+    return masks
 
 
 def contribution(work: Work, drawn: Drawn) -> Contribution:

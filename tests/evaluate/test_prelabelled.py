@@ -133,7 +133,7 @@ def test_without_provenance_there_is_nothing_to_say(annotated, key, warnings_of)
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"dataset": "huge@3.0"}, "that of huge@3.0"), ({"masks": 5}, "malformed provenance")],
+    [({"dataset": "huge@3.0"}, "that of 'huge@3.0'"), ({"masks": 5}, "malformed provenance")],
 )
 def test_a_provenance_that_says_nothing_of_the_masks_is_told(
     annotated, key, warnings_of, change, reason

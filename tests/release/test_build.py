@@ -264,7 +264,7 @@ def test_a_mask_that_was_changed_since_its_provenance_is_refused(data, tmp_path)
 
 def test_provenance_of_another_data_set_is_refused(data):
     annotate(data, dataset="huge@3.0")
-    with pytest.raises(UserError, match=r"that of huge@3\.0, not of tiny@1\.0"):
+    with pytest.raises(UserError, match=r"that of 'huge@3\.0', not of tiny@1\.0"):
         open_source(str(data))
 
 
