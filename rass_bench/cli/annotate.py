@@ -10,6 +10,7 @@ import typer
 from rass_bench.cli import annotate_masks
 from rass_bench.cli.options import LimitOption, OnError, OnErrorOption, WorkersOption
 from rass_bench.cli.progress import progress_bar
+from rass_bench.leaderboard.safe_text import one_line
 
 if TYPE_CHECKING:
     from rass_bench.annotate.assess import Assessment
@@ -267,7 +268,7 @@ def build_command(
     manifest = report.manifest
     typer.echo(f"{len(manifest.entries)} photos and masks written to {out}")
     for verdict in report.left_out:
-        typer.echo(f"  left out: {verdict.sample}: {verdict.decision}")
+        _tell(f"  left out: {verdict.sample}: {verdict.decision}")
     name = manifest.dataset.partition("@")[0]
     typer.echo(
         f"Measure on them: rass-bench run --dataset {name} --data-root {shlex.quote(str(out))} "
@@ -300,21 +301,26 @@ def _assess(
         return assess(folder, gates, segmenter=segmenter, workers=workers, advance=advance)
 
 
+def _tell(line: str) -> None:
+    """Print a line with words of the server or names of photos, which a terminal must not obey."""
+    typer.echo(one_line(line))
+
+
 def _print_pull(report: PullReport, prefix: str) -> None:
-    typer.echo(
+    _tell(
         f"{prefix}{len(report.new)} new, {len(report.changed)} changed, "
         f"{len(report.deleted)} deleted; {len(report.state.usable)} annotations can be used"
     )
     for line in report.config_differences[:SHOWN]:
-        typer.echo(f"  the labelling configuration was changed on the server: {line}")
+        _tell(f"  the labelling configuration was changed on the server: {line}")
     for one in report.refused[:SHOWN]:
-        typer.echo(f"  refused: {one.sample}, annotation {one.annotation_id}: {one.problem}")
+        _tell(f"  refused: {one.sample}, annotation {one.annotation_id}: {one.problem}")
     for sample, reason in list(report.unreadable.items())[:SHOWN]:
-        typer.echo(f"  not handed out: {sample}: {reason}")
+        _tell(f"  not handed out: {sample}: {reason}")
     for sample in report.deleted_tasks[:SHOWN]:
-        typer.echo(f"  the task was deleted on the server: {sample}")
+        _tell(f"  the task was deleted on the server: {sample}")
     for number in report.strangers[:SHOWN]:
-        typer.echo(f"  task {number} was not pushed by this project")
+        _tell(f"  task {number} was not pushed by this project")
     named = (
         report.config_differences,
         report.refused,
@@ -324,7 +330,7 @@ def _print_pull(report: PullReport, prefix: str) -> None:
     )
     hidden = sum(max(0, len(one) - SHOWN) for one in named)
     if hidden:
-        typer.echo(f"  ... and {hidden} more (pull.json)")
+        _tell(f"  ... and {hidden} more (pull.json)")
 
 
 def _print_assessment(assessment: Assessment) -> None:
@@ -352,6 +358,6 @@ def _print_assessment(assessment: Assessment) -> None:
         reason = verdict.findings[0]
         task = "" if photo.task_id is None else f" (task {photo.task_id})"
         who = f"{reason.annotator}: " if reason.annotator else ""
-        typer.echo(f"{verdict.decision}: {photo.sample}{task}: {who}{reason.note}")
+        _tell(f"{verdict.decision}: {photo.sample}{task}: {who}{reason.note}")
     if len(waiting) > SHOWN:
         typer.echo(f"... and {len(waiting) - SHOWN} more")

@@ -1,21 +1,18 @@
 """What a user meets when the server lacks the project, refuses it, or says too much at once."""
 
-import json
-
 import numpy as np
 import pytest
 
 from rass_bench.annotate import client as client_module
 from rass_bench.annotate.adjudicate import adjudicate
 from rass_bench.annotate.assess import assess
-from rass_bench.annotate.photos import photo_url
-from rass_bench.annotate.project import load_config, load_project
+from rass_bench.annotate.project import load_config
 from rass_bench.annotate.pull import pull
 from rass_bench.annotate.push import push
 from rass_bench.errors import UserError
 from rass_bench.labels import load_label_space
 from tests.annotate import projects
-from tests.annotate.answering import answering
+from tests.annotate.answering import FAILED, TASKS, answering, project_answers
 from tests.annotate.builders import HEIGHT, WIDTH, photos
 from tests.annotate.projects import annotation, begin, drawn, hand_in
 
@@ -28,8 +25,6 @@ REFUSED = {
 }
 """As Label Studio 1.23 words it."""
 
-TASKS = "GET /api/tasks"
-FAILED = (500, {"detail": "database is locked"})
 WHOLE = drawn(np.full((HEIGHT, WIDTH), 3, dtype=np.uint8))
 
 
@@ -51,36 +46,6 @@ def folder(tmp_path, samples):
 
 def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def project_answers(folder, numbers):
-    """Answers of a server that has these tasks, each changed on a later day than the one before."""
-    own = {task.task_id: task for task in load_project(folder).tasks}
-    tasks = [
-        {
-            "id": number,
-            "data": {"image": photo_url(own[number].photo), "sample": own[number].sample}
-            if number in own
-            else {},
-            "updated_at": f"2026-02-{day:02d}T00:00:00Z",
-            "total_annotations": 1,
-            "cancelled_annotations": 0,
-        }
-        for day, number in enumerate(numbers, start=1)
-    ]
-
-    def listed(query):
-        """The tasks that changed after the time which a pull names, if it names one."""
-        items = json.loads(query["query"][0])["filters"]["items"] if "query" in query else []
-        times = [item["value"] for item in items if item["filter"] == "filter:tasks:updated_at"]
-        found = [one for one in tasks if all(one["updated_at"] > time for time in times)]
-        return {"total": len(found), "tasks": found}
-
-    return {
-        "GET /api/projects/1": (200, {"label_config": load_config(folder)}),
-        TASKS: (200, listed),
-        "GET /api/version": (200, {"release": "1.23.2"}),
-    }
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """`rass-bench annotate` without a server: what each command prints, writes and refuses."""
 
+import json
+import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from rass_bench.data.dataset import open_dataset
 from rass_bench.errors import UserError
 from rass_bench.record import load_record
 from tests.annotate import builders
+from tests.annotate.answering import answering, project_answers
 from tests.annotate.builders import HEIGHT, WIDTH, region
 from tests.annotate.projects import annotation, begin, drawn, hand_in
 from tests.builders import labelled_set, model_file
@@ -160,6 +164,35 @@ def test_where_no_server_runs_the_command_that_starts_it_is_named(run, project, 
 def test_photos_that_are_not_there_are_told_by_their_option(run, project, command):
     with pytest.raises(UserError, match=r"no such folder \(--images nowhere\)"):
         run("annotate", *command, "--images", "nowhere")
+
+
+# What a terminal would obey
+
+OBEYED = "\x1b]0;title\x07\x1b[2J"
+SPELLED = r"\x1b]0;title\x07\x1b[2J"
+
+
+def test_a_terminal_obeys_nothing_that_the_server_says(annotate, project):
+    answers = project_answers(project, [1, 2, 3])
+    for number in (1, 2, 3):
+        answers[f"GET /api/tasks/{number}/annotations/"] = (500, {"detail": OBEYED})
+    load_or_create_credentials(project)
+    with answering(answers) as client:
+        address = {"url": client.url, "process_id": os.getpid()}
+        (project / "address.json").write_text(json.dumps(address))
+        printed = annotate("pull", code=1)
+    assert printed.count(f"answered with 500: {SPELLED}") == 3
+    assert "\x1b" not in printed
+
+
+def test_a_terminal_obeys_no_name_of_a_photo(annotate, tmp_path, samples):
+    folder = begin(tmp_path / "annotation", [replace(samples[0], id=OBEYED), *samples[1:]])
+    whole = np.full((HEIGHT, WIDTH), 3, dtype=np.uint8)
+    hand_in(folder, {samples[1].id: [annotation(n, n, drawn(whole)) for n in (1, 2)]})
+    assert f"fix: {SPELLED} (task 1): " in annotate("qa")
+    printed = annotate("build", "--out", "made", "--on-error", "skip")
+    assert f"left out: {SPELLED}: fix" in printed
+    assert "\x1b" not in printed
 
 
 # init
