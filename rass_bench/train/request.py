@@ -274,6 +274,11 @@ def _check_numbers(request: TrainRequest) -> None:
 def _check_out(request: TrainRequest) -> None:
     """Refuse to write over what is trained on, what is begun with, or an earlier training."""
     out = request.out.resolve()
+    for place in (out, *out.parents):
+        if place.exists() and not place.is_dir():
+            raise UserError(
+                f"{place.name} is a file, not a folder", str(request.out), "Choose another --out."
+            )
     if any(out.is_relative_to(one) for one in _folders(request.photos)):
         raise UserError(
             "the data set's photos lie there", str(request.out), "Choose another --out."

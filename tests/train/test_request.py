@@ -164,6 +164,13 @@ def test_a_data_sets_own_folders_are_not_written_to(ask, photos):
             carry_out(request, no_bar)
 
 
+@pytest.mark.parametrize("out", ["notes.txt", "notes.txt/below/it"])
+def test_a_file_in_the_folders_place_is_told_before_anything_is_read(ask, tmp_path, out):
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(UserError, match=r"notes\.txt is a file, not a folder"):
+        carry_out(ask("vae", out=tmp_path / out), no_bar)
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_what_a_training_begins_with_is_not_written_over(ask, tmp_path, resume):
     (tmp_path / "start").mkdir()
