@@ -49,6 +49,8 @@ def degradation_section(release: Release) -> str:
     paragraphs = ["## Degradation"]
     for draw, count in sorted(photos.items()):
         paragraphs += _account(release, draw, count)
+    if not any(_origin(release, draw) for draw in photos):
+        paragraphs.append(markdown_text(release.spec.obtain))
     return "\n\n".join(paragraphs)
 
 
@@ -58,14 +60,16 @@ def _account(release: Release, draw: _Draw, count: int) -> list[str]:
     key = markdown_code(f"{draw.preset}@{draw.version}")
     source = f" of {markdown_code(origin.source_key)}" if origin else ""
     title = f" ({preset.title})" if preset else ""
-    photos = "All" if count == release.samples else f"{count:,} of the"
+    is_all = count == release.samples
+    photos = "All" if is_all else f"{count:,} of the"
     paragraphs = [
         f"{photos} {release.samples:,} photos are clean photos{source} that were degraded "
         f"with the preset {key}{title} and seed {draw.seed}. The column `recipe` holds what was "
         "drawn for each of them, step by step; with the clean photo it determines every pixel."
     ]
     paragraphs += _ranges(preset) if preset else ["This version of rass-bench lacks that preset."]
-    paragraphs += _again(release, origin) if origin else [markdown_text(release.spec.obtain)]
+    if origin is not None:
+        paragraphs += _again(release, origin, is_all=is_all)
     if preset is not None and preset.citation is not None:
         paragraphs.append(f"Please cite for the degradation: {markdown_text(preset.citation)}.")
     return paragraphs
@@ -95,8 +99,8 @@ def _origin(release: Release, draw: _Draw) -> Origin | None:
     return origin if stated == draw else None
 
 
-def _again(release: Release, origin: Origin) -> list[str]:
-    """The commands that make the photos again."""
+def _again(release: Release, origin: Origin, *, is_all: bool) -> list[str]:
+    """The commands that make the photos again, and compare them where they are the release's."""
     shipped = load_spec(origin.source) if origin.source in spec_names() else None
     is_shipped = shipped is not None and shipped.key == origin.source_key
     is_rendered = shipped is not None and shipped.layout is Layout.SCENES
@@ -107,7 +111,7 @@ def _again(release: Release, origin: Origin) -> list[str]:
         for split in splits
     ]
     compare = ""
-    if len(splits) == 1:
+    if is_all and len(splits) == 1:
         compare = ", and compare them with this release"
         commands.append(f"rass-bench release check FOLDER --data-root DEGRADED/{splits[0]}")
     name = markdown_code(origin.source)

@@ -133,8 +133,28 @@ def test_photos_of_another_seed_are_told_apart(data, tmp_path):
     degraded = degrade(data, "rass")
     edit_recipes(degraded, lambda number, recipe: recipe.update(seed=9 if number == 2 else 7))
     text = told(degraded, tmp_path / "out")
-    assert "3 of the 4 photos are clean photos of `tiny@1.0`" in text
-    assert re.search(r"1 of the 4 photos are clean photos that were.*and seed 9\.", text)
+    first, second = text.split("1 of the 4 photos are clean photos that were")
+    assert first.startswith("3 of the 4 photos are clean photos of `tiny@1.0`")
+    assert "rass-bench degrade" in first
+    assert re.search(r"and seed 9\.", second)
+    assert "rass-bench degrade" not in second  # it would make photos of seed 7
+
+
+def test_one_draw_of_several_is_not_compared_with_the_whole_release(data, tmp_path):
+    degraded = degrade(data, "rass")
+    edit_recipes(degraded, lambda number, recipe: recipe.update(seed=9 if number == 2 else 7))
+    text = told(degraded, tmp_path / "out")
+    assert "release check" not in text
+    assert "compare them" not in text
+
+
+def test_where_the_name_states_no_draw_the_definition_is_quoted_once(data, tmp_path):
+    degraded = degrade(data, "rass")
+    redefine(degraded, obtain="Ask the authors.")
+    edit_recipes(degraded, lambda number, recipe: recipe.update(seed=9 if number == 2 else 8))
+    text = told(degraded, tmp_path / "out")
+    assert text.count("Ask the authors.") == 1
+    assert "```" not in text
 
 
 def test_of_a_preset_in_another_version_no_range_is_told(data, tmp_path):
