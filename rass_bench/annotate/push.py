@@ -67,6 +67,9 @@ def push(
 ) -> PushReport:
     """Make sure that each sample is a task, and has the segmenter's prediction.
 
+    Predictions in a project are of one model, for photos that come later, too: the server shows
+    annotators those of one model alone, and a mask's provenance names one that it began with.
+
     Args:
         client: a connection in the name of the admin.
         folder: the project's folder.
@@ -80,7 +83,8 @@ def push(
 
     Raises:
         UserError: a photo is unreadable or was changed since it was pushed, the project on the
-            server has another labelling configuration, or the segmenter another label space.
+            server has another labelling configuration, the segmenter another label space, or the
+            tasks predictions of another model.
     """
     if segmenter is not None and segmenter.spec.label_space != space.name:
         raise UserError(
@@ -91,6 +95,8 @@ def push(
     try:
         with alone_in(folder):
             project = open_project(folder, name, space)
+            if segmenter is not None:
+                _check_same_model(folder, project, segmenter.spec.key)
             project = ensure_project(client, folder, project, files_root(folder), annotators)
             served = _serve(folder, project, samples, advance)
             project = ensure_tasks(client, folder, project, served)
@@ -148,6 +154,23 @@ def _region(region_id: str, label: str, mask: NDArray[np.bool_]) -> dict[str, An
             "brushlabels": [label],
         },
     }
+
+
+def _check_same_model(folder: Path, project: Project, key: str) -> None:
+    """Refuse a second model's predictions.
+
+    Raises:
+        UserError: a task of the project was given another model's.
+    """
+    others = {task.prelabel for task in project.tasks if task.prelabel} - {key}
+    if others:
+        raise UserError(
+            f"annotators of this project start from predictions of {', '.join(sorted(others))}, "
+            f"not of {key}",
+            str(folder),
+            "Push with that model, or without --prelabel; for another model, make a project of "
+            "its own: rass-bench annotate init --dir NEW, then serve and push with the same --dir.",
+        )
 
 
 def _serve(

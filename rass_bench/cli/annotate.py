@@ -136,7 +136,9 @@ def push_command(
     images: Annotated[Path, typer.Option(help="Folder of the photos.")],
     prelabel: Annotated[
         str | None,
-        typer.Option(help="A model whose prediction annotators start from; see `run --model`."),
+        typer.Option(
+            help="A model whose prediction annotators start from, one a project; see `run --model`."
+        ),
     ] = None,
     annotators: Annotated[
         int | None,

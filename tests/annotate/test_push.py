@@ -22,7 +22,9 @@ from rass_bench.errors import UserError
 from rass_bench.files import alone_in
 from rass_bench.images import read_image
 from rass_bench.labels import load_label_space
+from tests.annotate.answering import answering
 from tests.annotate.builders import Stripes, photos
+from tests.annotate.projects import begin
 
 ADE = load_label_space("ade20k-150")
 CAMVID = load_label_space("camvid-11")
@@ -165,6 +167,19 @@ def test_a_model_of_other_classes_is_refused_before_anything_is_done(tmp_path):
     with pytest.raises(UserError, match="predicts camvid-11, the project labels ade20k-150"):
         push(None, tmp_path / "p", samples, ADE, segmenter=Stripes(label_space="camvid-11"))
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("pushed", [slice(2), slice(2, 3)], ids=["again", "new photos alone"])
+def test_a_second_models_predictions_are_refused_before_anything_is_sent(tmp_path, pushed):
+    samples = photos(tmp_path / "photos", 3)
+    folder = begin(tmp_path / "project", samples[:2], prelabel="stripes@1")
+    tasks = (folder / "tasks.json").read_bytes()
+    with pytest.raises(UserError, match=r"predictions of stripes@1, not of stripes@2") as caught:
+        push(None, folder, samples[pushed], ADE, segmenter=Stripes(revision="2"))
+    assert "rass-bench annotate init --dir NEW" in caught.value.do
+    assert (folder / "tasks.json").read_bytes() == tasks
+    with answering({}) as client, pytest.raises(UserError, match="is gone from the server"):
+        push(client, folder, samples[pushed], ADE, segmenter=Stripes(revision="1"))
 
 
 def test_a_folder_labels_one_thing(tmp_path):
