@@ -132,3 +132,9 @@ def test_a_row_of_the_readme_shows_the_records_numbers(link):
         difference = paired_difference(run, reference, MIOU)
         low, high = (f"{end * 100:+.1f}" for end in difference.ci95)
         assert f"{difference.value * 100:+.2f} ({low} to {high})" in cells
+
+
+def test_the_guide_leads_to_every_board():
+    guide = (ROOT / "leaderboards/README.md").read_text()
+    linked = set(re.findall(r"\]\(([^)]+)/table\.md\)", guide))
+    assert linked == {board.name for board in (ROOT / "leaderboards").iterdir() if board.is_dir()}
