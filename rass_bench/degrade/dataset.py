@@ -37,8 +37,8 @@ ORIGIN_FILE = "degradation.json"
 JOURNAL_FILE = "progress.jsonl"
 """One line for each finished image; only there until the manifest is."""
 
-_STATED = re.compile(r"(?P<source>.+)-preset(?P<preset>.+)-seed(?P<seed>-?\d{1,18})")
-"""What the version of a degraded data set states."""
+_STATED = re.compile(r"(?P<source>.+)-preset(?P<preset>.+)-seed(?P<seed>-?[0-9]{1,4300})")
+"""What the version of a degraded data set states; Python reads no number of more digits."""
 
 PIXEL_FOLDERS = ("images", CLEAN_FOLDER, "annotations")
 
@@ -169,6 +169,7 @@ def degraded_spec(dataset: Dataset, preset: Preset, seed: int) -> DatasetSpec:
             "--dataset",
             "Its low-quality photos exist; degrade a data set of clean photos instead.",
         )
+    origin = Origin(source.name, source.version, preset, seed)
     return replace(
         source,
         name=f"{source.name}-{preset.name}",
@@ -176,10 +177,7 @@ def degraded_spec(dataset: Dataset, preset: Preset, seed: int) -> DatasetSpec:
         title=f"{source.title}; degraded: {preset.title}",
         layout=Layout.LQ if source.label_space is None else Layout.ADE,
         splits=(SplitSpec(dataset.split.name, dataset.split.count or len(dataset.samples)),),
-        obtain=(
-            f"Make it with `rass-bench degrade --dataset {source.name} "
-            f"--split {dataset.split.name} --preset {preset.name} --seed {seed}`."
-        ),
+        obtain=f"Make it with `{_command(origin, dataset.split.name)}`.",
     )
 
 
@@ -203,8 +201,11 @@ def redraw_recipes(name: str, version: str, sample_ids: Sequence[str]) -> dict[s
 def degrade_command(name: str, version: str, split: str) -> str | None:
     """The command that makes a degraded data set of that name; None where none is known to."""
     origin = stated_origin(name, version)
-    if origin is None:
-        return None
+    return None if origin is None else _command(origin, split)
+
+
+def _command(origin: Origin, split: str) -> str:
+    """The command that makes a degraded data set, quoted for a shell."""
     return (
         f"rass-bench degrade --dataset {shlex.quote(origin.source)} --split {shlex.quote(split)} "
         f"--preset {origin.preset.name} --seed {origin.seed}"

@@ -323,18 +323,44 @@ def test_photos_without_labels_stay_without(tmp_path):
     assert not (tmp_path / "out/annotations").exists()
 
 
-def test_a_degraded_sets_name_says_how_it_was_made(source):
-    """As its definition has it, and to the same recipes."""
-    spec = degraded_spec(source, PRESETS.get("noise-3"), -7)
+@pytest.mark.parametrize("seed", [-7, 10**30, -(10**4299)], ids=["-7", "1e30", "-1e4299"])
+def test_a_degraded_sets_name_says_how_it_was_made(source, seed):
+    """As its definition has it, and to the same recipes, for every seed that --seed takes."""
+    spec = degraded_spec(source, PRESETS.get("noise-3"), seed)
     command = degrade_command(spec.name, spec.version, spec.splits[0].name)
     assert spec.obtain == f"Make it with `{command}`."
     ids = [sample.id for sample in source.samples]
     assert redraw_recipes(spec.name, spec.version, ids) == {
-        one: sample_recipe(PRESETS.get("noise-3"), -7, one) for one in ids
+        one: sample_recipe(PRESETS.get("noise-3"), seed, one) for one in ids
     }
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.0-preset0.9-seed0", "1.0-preset1.0-seed" + "9" * 99])
+def test_a_shell_takes_a_data_sets_name_in_the_command_for_one_word(source, tmp_path):
+    name = "x $(touch pwned) `y` 'z'"
+    hostile = replace(
+        source,
+        spec=replace(source.spec, name=name),
+        split=replace(source.split, name="a; b"),
+    )
+    obtain = degraded_spec(hostile, PRESETS.get("noise-3"), 0).obtain
+    command = obtain.removeprefix("Make it with `").removesuffix("`.")
+    shown = subprocess.run(
+        ["sh", "-c", command.replace("rass-bench", "printf '%s\\n'", 1)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = shown.stdout.splitlines()
+    assert words[words.index("--dataset") + 1].removeprefix("./") == name
+    assert words[words.index("--split") + 1] == "a; b"
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["1.0", "1.0-preset0.9-seed0", "1.0-preset1.0-seed" + "9" * 4301],
+    ids=["clean", "another preset", "no number"],
+)
 def test_another_name_says_nothing(version):
     assert degrade_command("photos-noise-3", version, "val") is None
     assert redraw_recipes("photos-noise-3", version, ["a"]) is None
