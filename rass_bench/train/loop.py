@@ -29,6 +29,7 @@ from rass_bench.randomness import generator
 from rass_bench.train.checkpoint import Learning, Progress, load_checkpoint, save_checkpoint
 from rass_bench.train.crops import Batch, CropStream
 from rass_bench.train.metrics_log import MetricsLog, MetricsRow
+from rass_bench.train.processes import held_by_the_first
 from rass_bench.train.stage import Stage, build_optimizer
 
 CHECKPOINT = "checkpoint.pt"
@@ -115,8 +116,7 @@ def train(
         "processes": accelerator.num_processes,
     }
     with ExitStack() as stack:
-        if accelerator.is_main_process:
-            stack.enter_context(alone_in(out))
+        stack.enter_context(held_by_the_first(alone_in(out)))
         progress = load_checkpoint(out / CHECKPOINT, trainer.learning, described, resume=resume)
         if progress.step and accelerator.is_main_process:
             advance(progress.step, "")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+from rass_bench.errors import UserError
 
 if torch.distributed.is_available():
     import torch.distributed.nn.functional
@@ -36,3 +39,25 @@ def joined_processes(cpu: bool) -> Iterator[PartialState]:
     yield state
     state.destroy_process_group()
     gc.collect()  # the wrapped network lies in cycles, and refers to the group
+
+
+@contextmanager
+def held_by_the_first(context: AbstractContextManager[None]) -> Iterator[None]:
+    """Hold something in the first process alone; where that is refused, all of them are told.
+
+    Otherwise the others would begin, wait for the first one and end in a broken connection.
+
+    Raises:
+        UserError: what the first process met.
+    """
+    with ExitStack() as stack:
+        refused: UserError | None = None
+        if PartialState().is_main_process:
+            try:
+                stack.enter_context(context)
+            except UserError as error:
+                refused = error
+        [refused] = broadcast_object_list([refused])
+        if refused is not None:
+            raise refused
+        yield

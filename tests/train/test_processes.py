@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rass_bench.files import alone_in
 from tests.builders import labelled_set
 from tests.train.tiny import launched, photos_in
 
@@ -26,23 +27,25 @@ def test_the_threads_that_joined_it_to_others_end_before_a_process(trained, proc
     assert "gloo" not in alive
 
 
-def test_several_processes_write_and_tell_as_one(tmp_path):
-    photos, out = labelled_set(tmp_path / "photos", count=2, size=(64, 64)), tmp_path / "out"
-    told = [
-        "train",
-        "vae",
-        "--dataset",
-        photos,
-        "--split",
-        "test",
-        "--crop",
-        64,
-        "--batch",
-        1,
-        "--steps",
-        2,
-    ]
-    done = launched(*told, "--out", out, module="rass_bench.cli.main")
+@pytest.fixture
+def train_vae(tmp_path):
+    """Train on the command line, in two processes."""
+    photos = labelled_set(tmp_path / "photos", count=2, size=(64, 64))
+    options = ["--split", "test", "--crop", 64, "--batch", 1, "--steps", 2, "--out"]
+    told = ("train", "vae", "--dataset", photos, *options)
+    return lambda out: launched(*told, out, module="rass_bench.cli.main")
+
+
+def test_several_processes_write_and_tell_as_one(train_vae, tmp_path):
+    done = train_vae(tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Written:") == 1
-    assert json.loads((out / "training.json").read_text())["batch"] == 2
+    assert json.loads((tmp_path / "out/training.json").read_text())["batch"] == 2
+
+
+def test_what_the_first_process_is_refused_ends_all_of_them_in_words(train_vae, tmp_path):
+    with alone_in(tmp_path / "out"):
+        done = train_vae(tmp_path / "out")
+    assert done.returncode != 0
+    assert done.stderr.count("Error: another process is writing here") == 2
+    assert "rass_bench/train/loop.py" not in done.stderr
