@@ -12,7 +12,15 @@ from typing import Any, Literal
 
 from rass_bench.data.dataset import CLEAN_FOLDER, Dataset, manifest_name
 from rass_bench.data.manifest import Manifest, ManifestEntry, Sample, load_manifest
-from rass_bench.data.spec import DEFINITION_FILE, DatasetSpec, Layout, SplitSpec, definition_text
+from rass_bench.data.spec import (
+    DEFINITION_FILE,
+    DatasetSpec,
+    Layout,
+    SplitSpec,
+    definition_text,
+    load_spec,
+    spec_names,
+)
 from rass_bench.degrade.apply import apply
 from rass_bench.degrade.preset import PRESETS, Preset
 from rass_bench.degrade.recipe import Recipe, to_json
@@ -79,6 +87,21 @@ class Origin:
     def source_key(self) -> str:
         """``name@version`` of the clean data set."""
         return f"{self.source}@{self.source_version}"
+
+    @property
+    def shipped(self) -> DatasetSpec | None:
+        """The clean data set's definition, where this program has it in that version."""
+        spec = load_spec(self.source) if self.source in spec_names() else None
+        return spec if spec is not None and spec.key == self.source_key else None
+
+    @property
+    def shown_source(self) -> str:
+        """What to name the clean data set by on the command line, not quoted.
+
+        It is the folder ``./NAME`` unless the shipped definition is meant, which would win over
+        a folder of the same name.
+        """
+        return self.source if self.shipped is not None else f"./{self.source}"
 
 
 @dataclass(frozen=True)
@@ -207,8 +230,8 @@ def degrade_command(name: str, version: str, split: str) -> str | None:
 def _command(origin: Origin, split: str) -> str:
     """The command that makes a degraded data set, quoted for a shell."""
     return (
-        f"rass-bench degrade --dataset {shlex.quote(origin.source)} --split {shlex.quote(split)} "
-        f"--preset {origin.preset.name} --seed {origin.seed}"
+        f"rass-bench degrade --dataset {shlex.quote(origin.shown_source)} "
+        f"--split {shlex.quote(split)} --preset {origin.preset.name} --seed {origin.seed}"
     )
 
 

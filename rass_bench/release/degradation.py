@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from rass_bench.data.spec import Layout, load_spec, spec_names
+from rass_bench.data.spec import Layout
 from rass_bench.degrade.dataset import Origin, degrade_command, stated_origin
 from rass_bench.degrade.preset import PRESETS, Preset
 from rass_bench.degrade.preset_words import describe_preset
@@ -101,10 +101,9 @@ def _origin(release: Release, draw: _Draw) -> Origin | None:
 
 def _again(release: Release, origin: Origin, *, is_all: bool) -> list[str]:
     """The commands that make the photos again, and compare them where they are the release's."""
-    shipped = load_spec(origin.source) if origin.source in spec_names() else None
-    is_shipped = shipped is not None and shipped.key == origin.source_key
-    is_rendered = shipped is not None and shipped.layout is Layout.SCENES
-    root = " --data-root CLEAN_FILES" if is_shipped and not is_rendered else ""
+    shipped = origin.shipped
+    needs_files = shipped is not None and shipped.layout is not Layout.SCENES
+    root = " --data-root CLEAN_FILES" if needs_files else ""
     spec, splits = release.spec, [manifest.split for manifest in release.manifests]
     commands = [
         f"{degrade_command(spec.name, spec.version, split)}{root} --out DEGRADED/{split}"
@@ -114,8 +113,8 @@ def _again(release: Release, origin: Origin, *, is_all: bool) -> list[str]:
     if is_all and len(splits) == 1:
         compare = ", and compare them with this release"
         commands.append(f"rass-bench release check FOLDER --data-root DEGRADED/{splits[0]}")
-    name = markdown_code(origin.source)
-    folder = "" if is_shipped else f" ({name} stands for the folder that holds its clean photos)"
+    name = markdown_code(origin.shown_source)
+    folder = "" if shipped else f" ({name} stands for the folder that holds its clean photos)"
     return [
         f"To make them again{folder}{compare}:",
         "\n".join(["```sh", *map(one_line, commands), "```"]),

@@ -335,6 +335,18 @@ def test_a_degraded_sets_name_says_how_it_was_made(source, seed):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "version", "shown"),
+    [("scenes", "1.0", "scenes"), ("scenes", "9.0", "./scenes"), ("yard", "2.1", "./yard")],
+)
+def test_only_a_shipped_data_set_is_called_by_its_name(source, name, version, shown):
+    """The shipped one wins over a folder of its name: it would be degraded in its place."""
+    own = replace(source, spec=replace(source.spec, name=name, version=version))
+    spec = degraded_spec(own, PRESETS.get("noise-3"), 0)
+    command = degrade_command(spec.name, spec.version, "val")
+    assert f"--dataset {shown} --split val" in command
+
+
 def test_a_shell_takes_a_data_sets_name_in_the_command_for_one_word(source, tmp_path):
     name = "x $(touch pwned) `y` 'z'"
     hostile = replace(
@@ -352,7 +364,7 @@ def test_a_shell_takes_a_data_sets_name_in_the_command_for_one_word(source, tmp_
         check=True,
     )
     words = shown.stdout.splitlines()
-    assert words[words.index("--dataset") + 1].removeprefix("./") == name
+    assert words[words.index("--dataset") + 1] == f"./{name}"
     assert words[words.index("--split") + 1] == "a; b"
 
 

@@ -284,7 +284,7 @@ def test_without_a_licence_that_allows_it_no_pixel_is_released(data, tmp_path):
     assert json.loads(row["recipe"])["seed"] == 7
     card = (tmp_path / "out/README.md").read_text()
     assert "license: other" in card
-    assert "rass-bench degrade --dataset tiny --split test --preset rass --seed 7" in card
+    assert "rass-bench degrade --dataset ./tiny --split test --preset rass --seed 7" in card
 
 
 def test_the_described_files_can_be_made_again_from_the_release_without_pixels(data, tmp_path):

@@ -86,18 +86,22 @@ def test_a_plain_blur_cites_nobody(data, tmp_path):
     assert "cite" not in told(degrade(data, "blur-2"), tmp_path / "out")
 
 
-@pytest.mark.parametrize(("name", "split"), [("tiny", "test"), ("ade20k", "validation")])
-def test_its_commands_make_the_released_pixels_again(data, tmp_path, name, split):
-    """From a folder of one's own, and from the files of a data set that the package knows."""
+@pytest.mark.parametrize(
+    ("name", "version", "split"),
+    [("tiny", "1.0", "test"), ("ade20k", "1.0", "validation"), ("scenes", "9.0", "val")],
+)
+def test_its_commands_make_the_released_pixels_again(data, tmp_path, name, version, split):
+    """From a folder of one's own, the files of a data set that the package knows, or a namesake."""
+    data = data.rename(data.with_name(name))
     for folder in ("images", "annotations"):
         (data / folder / "test").rename(data / folder / split)
-    redefine(data, name=name, splits={split: 4})
+    redefine(data, name=name, version=version, splits={split: 4})
     out = tmp_path / "out"
     text = told(degrade(data, "rass"), out)
     commands = re.search(r"```sh\n(.*?)\n```", text, re.DOTALL)[1].splitlines()
     assert len(commands) == 2
     for command in commands:
-        words = command.replace("CLEAN_FILES", "tiny").replace("FOLDER", "out")
+        words = command.replace("CLEAN_FILES", name).replace("FOLDER", "out")
         done = rass_bench(*shlex.split(words)[1:], cwd=tmp_path)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     (shard,) = (out / "data").iterdir()
