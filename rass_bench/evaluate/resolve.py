@@ -93,7 +93,7 @@ def resolve(request: RunRequest) -> Resolved:
         )
     samples = dataset.samples[: request.limit]
     scale = _resolve_scale(request, protocol, dataset, samples[0])
-    metrics = _resolve_metrics(request, protocol, has_reference=samples[0].reference is not None)
+    metrics = _resolve_metrics(request, protocol, dataset, samples[0])
     runtime = Runtime(
         request.device, request.threads, request.seed, request.weights, request.options
     )
@@ -165,9 +165,10 @@ def _check_device(request: RunRequest) -> None:
 
 
 def _resolve_metrics(
-    request: RunRequest, protocol: Protocol, *, has_reference: bool
+    request: RunRequest, protocol: Protocol, dataset: Dataset, first: Sample
 ) -> tuple[str, ...]:
     """The metrics asked for, or every one of the protocol that needs no extra."""
+    has_reference = first.reference is not None
     if request.metrics is not None:
         protocol.check_metrics(request.metrics, has_reference=has_reference)
         return request.metrics
@@ -179,8 +180,10 @@ def _resolve_metrics(
     )
     if not metrics:
         raise UserError(
-            "photos without ground truth need no-reference metrics, none of which is built in",
+            f"{dataset.spec.name} has no reference photos to compare restored ones with",
             f"--protocol {protocol.name}",
-            "Name some, such as --metric piqe --metric niqe (pip install 'rass-bench[iqa]').",
+            "Make a degraded set of clean photos with `rass-bench degrade --out DIR` and measure "
+            "with --dataset DIR, or name no-reference metrics, such as --metric piqe "
+            "--metric niqe (pip install 'rass-bench[iqa]').",
         )
     return metrics

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from rass_bench.data.dataset import open_dataset
+from rass_bench.degrade.dataset import degrade_dataset
 from rass_bench.errors import UserError
 from rass_bench.evaluate.rescore import rescore
 from rass_bench.evaluate.resolve import RunRequest
@@ -336,6 +338,24 @@ def test_restore_scores_against_the_reference(measure, data):
         clean = np.asarray(Image.open(data / f"clean/test/p{index}.png")).astype(float)
         errors.append(10 * np.log10(255**2 / ((photo - clean) ** 2).mean()))
     assert record.metrics["psnr/rgb"].value == pytest.approx(np.mean(errors), abs=1e-9)
+
+
+def test_without_references_it_says_what_restored_photos_can_be_measured_on(
+    measure, data, tmp_path
+):
+    """The photos of this set have labels, so that "no ground truth" would mislead."""
+    with pytest.raises(UserError) as refused:
+        measure(model="identity", protocol="restore")
+    message = str(refused.value)
+    assert message.startswith("tiny has no reference photos to compare restored ones with")
+    assert "ground truth" not in message
+    assert "`rass-bench degrade --out DIR`" in message
+    assert "--dataset DIR" in message
+    assert "--metric piqe --metric niqe (pip install 'rass-bench[iqa]')" in message
+    assert not (tmp_path / "run").exists()
+    degrade_dataset(open_dataset(str(data)), "noise-3", 0, tmp_path / "degraded")
+    record, _ = measure(model="identity", protocol="restore", dataset=str(tmp_path / "degraded"))
+    assert record.metrics
 
 
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, models, measure):
