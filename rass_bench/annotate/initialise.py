@@ -9,7 +9,7 @@ from pathlib import Path
 from rass_bench.annotate.guidelines import GUIDELINES_FILE, write_guidelines
 from rass_bench.annotate.labeling_config import labeling_config
 from rass_bench.annotate.policy import default_policy_file
-from rass_bench.annotate.project import config_path
+from rass_bench.annotate.project import begin_command, config_path
 from rass_bench.data.spec import (
     DEFINITION_FILE,
     DatasetSpec,
@@ -65,9 +65,9 @@ def initialise(folder: Path, dataset: str) -> InitReport:
     source = definition_file(dataset)
     space = _labels_of(parse_spec(source), dataset)
     path = definition_path(folder)
-    if path.is_file() and load_definition(folder).label_space != space.name:
+    if path.is_file() and _labelled(path).label_space != space.name:
         raise UserError(
-            f"the folder was begun for {load_definition(folder).label_space}, "
+            f"the folder was begun for {_labelled(path).label_space}, "
             f"{dataset} is labelled in {space.name}",
             str(path),
             "Use another folder (--dir) for another label space.",
@@ -96,10 +96,20 @@ def check_begun(folder: Path) -> None:
     """Refuse a folder that is no annotation project, such as one whose name was mistyped.
 
     Raises:
-        UserError: it is absent, a file, or was not begun by :func:`initialise`.
+        UserError: it is absent, a file, or was not begun by :func:`initialise`. A data set has a
+            definition, too, but no labelling configuration.
     """
-    if definition_path(folder).is_file():
+    is_defined = definition_path(folder).is_file()
+    if is_defined and config_path(folder).is_file():
         return
+    if is_defined:
+        raise UserError(
+            f"the folder has a {DEFINITION_FILE} and no {config_path(folder).name}: a data set, no "
+            "annotation project",
+            str(folder),
+            "Name the project's folder with --dir. If it is this one and lost the file, have it "
+            f"written anew: {begin_command(folder)}",
+        )
     if folder.exists() and not folder.is_dir():
         raise _not_a_folder(folder)
     absent = "" if folder.is_dir() else ": there is no such folder"
@@ -118,10 +128,7 @@ def load_definition(folder: Path) -> DatasetSpec:
         UserError: the project was not begun, or its definition is broken.
     """
     check_begun(folder)
-    path = definition_path(folder)
-    spec = parse_spec(path)
-    _labels_of(spec, str(path))
-    return spec
+    return _labelled(definition_path(folder))
 
 
 def load_space(folder: Path) -> LabelSpace:
@@ -145,6 +152,13 @@ def _not_a_folder(path: Path) -> UserError:
         str(path),
         "Name another folder with --dir.",
     )
+
+
+def _labelled(path: Path) -> DatasetSpec:
+    """A definition of a data set that can be labelled."""
+    spec = parse_spec(path)
+    _labels_of(spec, str(path))
+    return spec
 
 
 def _labels_of(spec: DatasetSpec, where: str) -> LabelSpace:

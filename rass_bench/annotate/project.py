@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -110,6 +111,13 @@ def load_config(folder: Path) -> str:
         raise UserError(
             "the project has no labelling configuration", str(config_path(folder)), "Push first."
         ) from None
+
+
+def begin_command(folder: Path) -> str:
+    """The command that writes what a folder lacks of a project's beginning, by its own labels."""
+    # In full: a shipped data set's name would win over a folder of that name.
+    definition = shlex.quote(str(folder.resolve()))
+    return f"rass-bench annotate init --dataset {definition} --dir {shlex.quote(str(folder))}"
 
 
 def tasks_path(folder: Path) -> Path:

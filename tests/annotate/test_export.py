@@ -1,14 +1,15 @@
 """A data set's masks go out as COCO files, with pycocotools as oracle, and come back."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from rass_bench.annotate.export import export_masks
+from rass_bench.annotate.guidelines import GUIDELINES_FILE
 from rass_bench.annotate.imports import import_masks, load_imports, read_mask
+from rass_bench.annotate.initialise import initialise
 from rass_bench.annotate.interchange.formats import ExportFormat, MaskFormat
 from rass_bench.data.dataset import open_dataset
 from rass_bench.errors import UserError
@@ -95,7 +96,8 @@ def test_what_went_out_comes_in_again(data, tmp_path, name):
     export_masks(open_dataset(str(data)), ExportFormat(name), tmp_path / "out.json")
     project = tmp_path / "project"
     project.mkdir()
-    shutil.copy(data / "dataset.yaml", project)
+    (project / GUIDELINES_FILE).touch()
+    initialise(project, str(data))
     out = tmp_path / "out.json"
     report = import_masks(project, data / "images/test", out, MaskFormat(name), "ann")
     assert (report.added, report.without_mask) == (3, ())

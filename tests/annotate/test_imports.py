@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from rass_bench.annotate.guidelines import GUIDELINES_FILE
 from rass_bench.annotate.imports import (
     check_annotator,
     import_masks,
@@ -22,6 +23,7 @@ from rass_bench.annotate.imports import (
     load_imports,
     read_mask,
 )
+from rass_bench.annotate.initialise import initialise
 from rass_bench.annotate.interchange.formats import MaskFormat
 from rass_bench.annotate.project import Project, Task, save_project
 from rass_bench.errors import UserError
@@ -54,7 +56,8 @@ def masks(data):
 def project(tmp_path, data):
     folder = tmp_path / "project"
     folder.mkdir()
-    shutil.copy(data / "dataset.yaml", folder)
+    (folder / GUIDELINES_FILE).touch()
+    initialise(folder, str(data))
     return folder
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -130,6 +131,29 @@ def test_a_folder_that_holds_something_else_is_no_project(run, tmp_path, command
     with pytest.raises(UserError, match=r"begun here \(photos of mine\).*annotate init"):
         run("annotate", *command, "--dir", "photos of mine")
     assert [path.name for path in other.iterdir()] == ["photo 0.png"]
+
+
+@pytest.mark.parametrize("command", IN_A_PROJECT, ids=lambda command: command[0])
+def test_a_data_set_is_no_project(run, tmp_path, command):
+    data = labelled_set(tmp_path / "my set")
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=r"no labeling_config\.xml: a data set, no annot") as caught:
+        run("annotate", *command, "--dir", "my set")
+    assert "Name the project's folder with --dir" in caught.value.do
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
+def test_a_project_that_lost_its_configuration_is_told_the_command_that_writes_it(
+    run, annotate, tmp_path
+):
+    folder = begin(tmp_path / "scenes", [], dataset="camvid")  # named like a shipped data set
+    config = (folder / "labeling_config.xml").read_bytes()
+    (folder / "labeling_config.xml").unlink()
+    with pytest.raises(UserError, match="no labeling_config") as caught:
+        run("annotate", "qa", "--dir", "scenes")
+    command = caught.value.do.partition("rass-bench annotate ")[2]
+    assert "written: scenes/labeling_config.xml" in annotate(*shlex.split(command))
+    assert (folder / "labeling_config.xml").read_bytes() == config
 
 
 @pytest.mark.parametrize("command", [["init"], *IN_A_PROJECT], ids=lambda command: command[0])

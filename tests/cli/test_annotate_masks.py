@@ -1,7 +1,6 @@
 """`annotate import` and `annotate export` from the command line."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -9,7 +8,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from rass_bench.annotate.guidelines import GUIDELINES_FILE
 from rass_bench.annotate.imports import load_imports
+from rass_bench.annotate.initialise import initialise
 from rass_bench.cli.annotate_masks import (
     EXPORT_EXAMPLES,
     IMPORT_EXAMPLES,
@@ -34,7 +35,8 @@ def project(tmp_path, data):
     """The default project of the working folder."""
     folder = tmp_path / "annotation"
     folder.mkdir()
-    shutil.copy(data / "dataset.yaml", folder)
+    (folder / GUIDELINES_FILE).touch()
+    initialise(folder, str(data))
     return folder
 
 
