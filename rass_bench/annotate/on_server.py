@@ -20,6 +20,7 @@ from rass_bench.annotate.photos import PHOTOS, ServedPhoto, photo_url
 from rass_bench.annotate.project import (
     Project,
     Task,
+    begin_command,
     config_path,
     load_config,
     load_project,
@@ -275,13 +276,16 @@ def _config_told(folder: Path) -> Iterator[None]:
     try:
         yield
     except ServerError as error:
-        if error.status != _REFUSED:
+        told = error.reason.lower().replace("_", " ")
+        if error.status != _REFUSED or "label config" not in told:
             raise
+        anew = "have it copied anew from the project's"
+        if folder.name != ADJUDICATION:
+            anew = f"have it written anew ({begin_command(folder)})"
         raise UserError(
             f"the server refuses the labelling configuration: {error.reason}",
             str(config_path(folder)),
-            "Correct the file, or remove it and have it written anew (rass-bench annotate init); "
-            "then repeat the command.",
+            f"Correct the file, or remove it and {anew}; then repeat the command.",
         ) from None
 
 

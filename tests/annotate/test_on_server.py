@@ -116,7 +116,10 @@ def test_a_new_project_whose_configuration_is_refused_is_told_by_the_reason(tmp_
         "label_config: Label config contains non-unique names"
     )
     assert caught.value.where == str(tmp_path / "project" / "labeling_config.xml")
-    assert "annotate init" in caught.value.do
+    assert f"annotate init --dataset {tmp_path / 'project'} --dir " in caught.value.do
+    answers["POST /api/projects"] = (400, {"validation_errors": {"title": ["Too long."]}})
+    with answering(answers) as client, pytest.raises(UserError, match="with 400: title: Too long"):
+        push(client, tmp_path / "project", samples, ADE)
 
 
 def test_only_a_refused_configuration_is_put_down_to_its_file(folder, samples):
