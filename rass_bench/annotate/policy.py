@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import rass_bench
+from rass_bench.annotate.project import begin_command
 from rass_bench.annotate.qa.duplicates import Duplicate
 from rass_bench.annotate.qa.findings import Finding, Severity, Verdict, decide
 from rass_bench.annotate.qa.measures import Measures, Pair, Single
@@ -255,7 +256,10 @@ def _read(path: Path) -> dict[str, Any]:
         raw = read_yaml(path)
     except FileNotFoundError:
         raise UserError(
-            "no policy there", str(path), "`rass-bench annotate init` writes one."
+            "no policy there",
+            str(path),
+            "Name a file that is there with --policy. Where it is the project's own, have it "
+            f"written anew: {begin_command(path.parent)}",
         ) from None
     kinds = {field.name: str(field.type) for field in fields(Policy)}
     for key in raw:

@@ -114,8 +114,9 @@ def test_a_wrong_entry_is_refused_with_what_would_be_right(tmp_path, line, messa
 
 
 def test_a_policy_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"no policy there .*gone\.yaml.*annotate init"):
+    with pytest.raises(UserError, match=r"no policy there .*gone\.yaml.*annotate init") as caught:
         load_policy(tmp_path / "gone.yaml")
+    assert f"--dir {tmp_path}" in caught.value.do
 
 
 # The judgement
