@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Locator, Page, Response
+from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.browser import TIMEOUT
 
@@ -88,9 +88,15 @@ class AnnotatorPage:
 
     def choose_by_filter(self, name):
         """Type a class's name into the box above the labels, and take the first one it leaves."""
-        self.press("Shift+F")
+        # A busy page shows the photo before it listens to keys.
+        for _ in range(100):
+            self.press("Shift+F")
+            self.tab.wait_for_timeout(SETTLED)
+            if self.tab.evaluate("document.activeElement.tagName") == "INPUT":
+                break
         self.tab.keyboard.type(name)
         self.tab.keyboard.press("Enter")
+        expect(self.chosen).to_have_text(name)
 
     def press(self, key):
         self.tab.keyboard.press(key)

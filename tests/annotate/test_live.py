@@ -128,10 +128,11 @@ def test_predictions_are_the_models_maps_and_are_given_once(client, folder, samp
         regions = read_regions(found["result"], HEIGHT, WIDTH, "test")
         expected = model.labels(read_image(sample.image))
         assert np.array_equal(compose(regions, HEIGHT, WIDTH, ADE, "test").labels, expected)
-    push(client, folder, samples, ADE, segmenter=Stripes(revision="2"))
-    assert [task["total_predictions"] for task in listed(client, folder)] == [2] * 8
+    with pytest.raises(UserError, match="start from predictions of stripes@1, not of stripes@2"):
+        push(client, folder, samples, ADE, segmenter=Stripes(revision="2"))
+    assert [task["total_predictions"] for task in listed(client, folder)] == [1] * 8
     state = client.get(f"/api/projects/{project.project_id}")
-    assert (state["model_version"], state["show_collab_predictions"]) == ("stripes@2", True)
+    assert (state["model_version"], state["show_collab_predictions"]) == ("stripes@1", True)
 
 
 def test_a_pull_sees_what_became_of_each_task_and_only_that(client, folder, samples):

@@ -70,7 +70,7 @@ def in_the_core(*arguments, cwd):
     ],
 )
 def test_a_missing_extra_is_named_and_nothing_is_begun(extra, command, tmp_path):
-    for file in ("model.onnx", "model.pth", "begun/dataset.yaml"):
+    for file in ("model.onnx", "model.pth", "begun/dataset.yaml", "begun/labeling_config.xml"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
     done = in_the_core(*command.split(), cwd=tmp_path)
